@@ -1,0 +1,122 @@
+"""What one script needs in order to run as a job, in plain data.
+
+The codemods fill a ``JobPlan``; ``submission.py`` turns it into ``submit_job.py`` and the reports show it.
+Nothing here knows of syntax trees. Paths are relative to the working directory, with ``/`` between
+their parts, unless a field says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A place in the source that a choice rests on; ``what`` is the code seen there."""
+
+    path: str
+    line: int
+    what: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How the script starts its work (the forms are those of the JSON contract)."""
+
+    form: str
+    line: int
+    callee: str | None = None
+    returns_value: bool | None = None
+
+
+@dataclass(frozen=True)
+class OutputArgument:
+    """An option, or positional, whose value is a path that the run writes results to.
+
+    ``passed`` is the argument that the submission passes for it, ``$MLRS_STAGE_RESULT_PATH`` included,
+    where the source declares no default that could be moved (empty otherwise). For a positional
+    ``position`` is its index among the positionals.
+    """
+
+    option: str
+    dest: str
+    path: str
+    line: int
+    kind: str
+    default: str | None = None
+    required: bool = False
+    passed: tuple[str, ...] = ()
+    position: int | None = None
+
+
+@dataclass(frozen=True)
+class PathUse:
+    """A call that writes or reads a path the source fixes (``hardcoded_outputs``, ``local_inputs``)."""
+
+    path: str
+    line: int
+    call: str
+    target: str
+
+
+@dataclass(frozen=True)
+class Package:
+    """A third-party import in the script's reach and the distribution that provides it."""
+
+    import_name: str
+    distribution: str | None
+    status: str
+    path: str
+    line: int
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Service:
+    """An outside service that the run contacts with its default options."""
+
+    service: str
+    hosts: tuple[str, ...]
+    path: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Compute:
+    """What the job should run on, and why. ``gpu`` is None while nothing has looked."""
+
+    gpu: bool | None = None
+    instance_family: str | None = None
+    compute_pool: str | None = None
+    nodes: int = 1
+    reasons: tuple[Evidence, ...] = ()
+
+
+@dataclass
+class JobPlan:
+    """All that is known of one job. ``script`` names it; ``root`` is the folder that becomes the payload.
+
+    ``entrypoint`` is the script relative to ``root``; ``method`` is ``submit_file`` or ``submit_directory``.
+    """
+
+    script: str
+    root: str
+    entrypoint: str
+    method: str = "submit_file"
+    cli: str = "none"
+    entry: Entry = field(default_factory=lambda: Entry("toplevel", 1))
+    compute: Compute = field(default_factory=Compute)
+    packages: list[Package] = field(default_factory=list)
+    pip_requirements: list[str] = field(default_factory=list)
+    services: list[Service] = field(default_factory=list)
+    output_arguments: list[OutputArgument] = field(default_factory=list)
+    hardcoded_outputs: list[PathUse] = field(default_factory=list)
+    local_inputs: list[PathUse] = field(default_factory=list)
+    local_modules: list[str] = field(default_factory=list)
+    distributed: str = "none"
+    sessions: list[Evidence] = field(default_factory=list)
+    cloud_env: list[Evidence] = field(default_factory=list)
+    script_options: list[str] = field(default_factory=list)
+    """Every option string the script declares (``--seed``, ``-o``): the launcher's parser must not take them."""
+    returns: bool = False
+    """Whether ``job.result()`` will have a value once the fixes are applied."""
