@@ -122,7 +122,7 @@ def test_both_files_in_one_folder_are_an_error(tmp_path: Path) -> None:
         ("[jobs.'t.py']\n\nreturn = 'a b'", 3, "'return' must be the name of a variable"),
         ("[jobs.'t.py']\nmin_instances = 2", 2, "must not be above 1"),
         ("schema = 2020-01-01", 1, "not a date or time"),
-        ("a = ", 1, "is not valid TOML"),
+        ("a = \nb = 1", 1, "is not valid TOML"),
     ],
 )
 def test_errors_name_file_line_and_remedy(
