@@ -1,0 +1,268 @@
+"""Writes ``submit_job.py``: the job plans of one folder, as a program that submits them.
+
+The program's fixed part is ``submission_template.py.txt``, a Python file with placeholders for what is
+known of the jobs, and with blocks (``#[ name`` to ``#]``) that only some jobs need. Whatever comes from
+user code enters it as a string literal or, in comments, stripped to one printable line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+from mljob_codemod.plan import Evidence, JobPlan, OutputArgument
+
+FILE_NAME = "submit_job.py"
+
+_MARKER = "# mljob-codemod submission, sha256:"
+_WIDTH = 88  # the formatters' default: the file lies in a project whose settings we do not know
+_INDENT = "        "
+
+
+@dataclass(frozen=True)
+class SubmissionSettings:
+    """What is known of the account. Unset names are left to the session, or asked for when submitting.
+
+    ``integrations`` maps a service to the external access integration that reaches it, ``args`` a
+    script to its default arguments. ``target_instances`` of None takes the number of nodes that the
+    plan found.
+    """
+
+    connection: str | None = None
+    database: str | None = None
+    schema: str | None = None
+    stage: str | None = None
+    compute_pool: str | None = None
+    query_warehouse: str | None = None
+    integrations: Mapping[str, str] = field(default_factory=dict)
+    target_instances: int | None = None
+    min_instances: int | None = None
+    args: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def render_submission(plans: Sequence[JobPlan], settings: SubmissionSettings, folder: str) -> str:
+    """The text of the ``submit_job.py`` in ``folder`` for jobs whose scripts lie in that folder."""
+    names = [posixpath.relpath(plan.script, folder) for plan in plans]
+    several = len(plans) > 1
+    values = {
+        "TITLE": "the scripts beside it" if several else _comment_text(names[0]),
+        "USAGE": f"python {FILE_NAME} {'SCRIPT ' * several}[--wait] [-- ARGUMENTS ...]",
+        "SETTINGS": "\n".join(_settings_lines(settings)),
+        "JOBS": "\n".join(_job_table(plans, names, settings, folder)),
+    }
+    # One pass: a script's name may look like a placeholder.
+    body = re.sub(r"\$([A-Z]+)\b", lambda m: values[m[1]], _template(_blocks(plans)))
+    return f"{_MARKER}{_digest(body)}\n{body}"
+
+
+def is_generated(text: str) -> bool:
+    """Whether a file was once written by ``render_submission``, edited since or not."""
+    return text.startswith(_MARKER)
+
+
+def submission_state(text: str) -> Literal["generated", "edited", "foreign"]:
+    """Whether a ``submit_job.py`` may be written anew: only while it is ``generated``."""
+    if not is_generated(text):
+        return "foreign"
+    # Git may have checked the file out with other line ends: that is no edit.
+    first, _, body = text.replace("\r\n", "\n").partition("\n")
+    return "generated" if first == f"{_MARKER}{_digest(body)}" else "edited"
+
+
+def _digest(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()[:32]
+
+
+def _blocks(plans: Sequence[JobPlan]) -> frozenset[str]:
+    """The names of the template's blocks that these jobs need."""
+    methods = {plan.method for plan in plans}
+    blocks = {"several" if len(plans) > 1 else "single"}
+    if "submit_directory" in methods:
+        blocks.add("directory")
+    if len(methods) > 1:
+        blocks.add("mixed")
+    elif methods == {"submit_file"}:
+        blocks.add("file_only")
+    if any(plan.output_arguments for plan in plans):
+        blocks.add("outputs")
+    return frozenset(blocks)
+
+
+@cache
+def _template(blocks: frozenset[str]) -> str:
+    source = files("mljob_codemod").joinpath("submission_template.py.txt").read_text("utf-8")
+    kept: list[str] = []
+    wanted = True
+    for line in source.splitlines(keepends=True):
+        if line.startswith("#["):
+            wanted = line[2:].strip() in blocks
+        elif line.startswith("#]"):
+            wanted = True
+        elif wanted:
+            kept.append(line)
+    return "".join(kept)
+
+
+def _settings_lines(settings: SubmissionSettings) -> Iterator[str]:
+    yield "# From [tool.mljob-codemod]. What is None there is left to the session; STAGE is needed."
+    for name in ("connection", "database", "schema", "stage", "query_warehouse"):
+        value = getattr(settings, name)
+        yield f"{name.upper()}: str | None = {'None' if value is None else literal(value)}"
+
+
+def _job_table(
+    plans: Sequence[JobPlan], names: Sequence[str], settings: SubmissionSettings, folder: str
+) -> Iterator[str]:
+    mixed = len({plan.method for plan in plans}) > 1
+    yield "JOBS = {"
+    for plan, name in zip(plans, names, strict=True):
+        yield f"    {literal(name)}: Job("
+        yield from _place(plan, folder, mixed)
+        yield from _compute_pool(plan, settings)
+        arguments = settings.args.get(plan.script, ())
+        if arguments:
+            yield from _comments(["default arguments, from the settings"])
+            yield from _list_field("args", arguments)
+        yield from _requirements(plan)
+        yield from _integrations(plan, settings)
+        yield from _instances(plan, settings)
+        if plan.returns:
+            yield f"{_INDENT}returns_value=True,"
+        yield from _outputs(plan.output_arguments)
+        yield "    ),"
+    yield "}"
+
+
+def _place(plan: JobPlan, folder: str, mixed: bool) -> Iterator[str]:
+    """Which files the job gets."""
+    root = "HERE"
+    steps = posixpath.relpath(plan.root, folder).split("/")
+    for step in steps:
+        if step == "..":
+            root += ".parent"
+        elif step != ".":
+            root += f" / {literal(step)}"
+    if plan.method == "submit_directory":
+        imported = ", ".join(plan.local_modules[:3])
+        more = ", ..." if len(plan.local_modules) > 3 else ""
+        reason = f": it imports {imported}{more}" if imported else ""
+        yield from _comments([f"the script is sent with this folder{reason}"])
+    yield f"{_INDENT}root={root},"
+    yield f"{_INDENT}entrypoint={literal(plan.entrypoint)},"
+    if mixed and plan.method == "submit_directory":
+        yield f"{_INDENT}whole_folder=True,"
+
+
+def _compute_pool(plan: JobPlan, settings: SubmissionSettings) -> Iterator[str]:
+    compute = plan.compute
+    pool = compute.compute_pool or f"SYSTEM_COMPUTE_POOL_{'GPU' if compute.gpu else 'CPU'}"
+    need = {True: "a GPU is used", False: "no GPU is used", None: "no GPU use was looked for"}
+    family = f", {compute.instance_family} or the like will do" if compute.instance_family else ""
+    notes = [f"{need[compute.gpu]}{family}", *map(_evidence, compute.reasons[:3])]
+    if settings.compute_pool:
+        pool = settings.compute_pool
+        notes.insert(0, "the setting compute_pool")
+    yield from _comments(notes)
+    yield f"{_INDENT}compute_pool={literal(pool)},"
+
+
+def _requirements(plan: JobPlan) -> Iterator[str]:
+    if plan.pip_requirements:
+        yield from _comments(
+            f"{package.path}:{package.line} imports {package.import_name}, "
+            "which the runtime image does not have"
+            for package in plan.packages
+            if package.status == "custom" and not package.optional
+        )
+        yield from _list_field("pip_requirements", plan.pip_requirements)
+
+
+def _integrations(plan: JobPlan, settings: SubmissionSettings) -> Iterator[str]:
+    """The integrations the job needs; services that have none yet are named in a comment."""
+    reasons: dict[str, str] = {}
+    if plan.pip_requirements:
+        reasons["pip_install"] = "for pip_requirements"
+    for service in plan.services:
+        reasons.setdefault(service.service, f"{service.path}:{service.line}")
+    if not reasons:
+        return
+    integrations: dict[str, None] = {}
+    notes: list[str] = []
+    for service_name, reason in reasons.items():
+        integration = settings.integrations.get(service_name)
+        if integration is None:
+            notes.append(f"no integration is set yet for {service_name} ({reason})")
+        else:
+            integrations[integration] = None
+            notes.append(f"{service_name} ({reason}) by {integration}")
+    yield from _comments(notes)
+    yield from _list_field("external_access_integrations", list(integrations))
+
+
+def _instances(plan: JobPlan, settings: SubmissionSettings) -> Iterator[str]:
+    nodes = settings.target_instances or plan.compute.nodes
+    if nodes > 1:
+        origin = "the setting target_instances" if settings.target_instances else "found in the script"
+        yield from _comments([f"nodes: {origin}"])
+        yield f"{_INDENT}target_instances={nodes},"
+    if settings.min_instances is not None:
+        yield from _comments(["the job starts when this many nodes are up"])
+        yield f"{_INDENT}min_instances={settings.min_instances},"
+
+
+def _outputs(arguments: Sequence[OutputArgument]) -> Iterator[str]:
+    if not arguments:
+        return
+    yield f"{_INDENT}outputs=["
+    for argument in arguments:
+        yield from _comments([f"{argument.path}:{argument.line}"], _INDENT + "    ")
+        yield f"{_INDENT}    Output("
+        yield f"{_INDENT}        option={literal(argument.option)},"
+        if argument.passed:
+            yield from _list_field("passed", argument.passed, _INDENT * 2)
+        if argument.position is not None:
+            yield f"{_INDENT}        position={argument.position},"
+        yield f"{_INDENT}    ),"
+    yield f"{_INDENT}],"
+
+
+def _list_field(name: str, items: Sequence[str], indent: str = _INDENT) -> Iterator[str]:
+    literals = [literal(item) for item in items]
+    line = f"{indent}{name}=[{', '.join(literals)}],"
+    # Wide characters count double for a formatter; one item a line is stable at any width.
+    if len(line) <= _WIDTH and line.isascii():
+        yield line
+    else:
+        yield f"{indent}{name}=["
+        yield from (f"{indent}    {item}," for item in literals)
+        yield f"{indent}],"
+
+
+def _evidence(evidence: Evidence) -> str:
+    return f"{evidence.path}:{evidence.line}: {evidence.what}"
+
+
+def _comments(texts: Iterable[str], indent: str = _INDENT) -> Iterator[str]:
+    for text in texts:
+        line = f"{indent}# {_comment_text(text)}"
+        yield line if len(line) <= _WIDTH else f"{line[: _WIDTH - 4]} ..."
+
+
+def _comment_text(text: str) -> str:
+    """Text of user code as one printable line that ends neither a comment nor a docstring."""
+    line = " ".join(text.split())
+    return re.sub(r'["\\]', "'", "".join(c if c.isprintable() else "?" for c in line))
+
+
+def literal(text: str) -> str:
+    """A string literal with the quotes that a formatter prefers."""
+    shown = repr(text)
+    if shown[0] == '"' or text.count('"') > text.count("'"):
+        return shown
+    return '"' + shown[1:-1].replace("\\'", "'").replace('"', '\\"') + '"'
