@@ -1,0 +1,94 @@
+"""Running a script as its author does, and comparing two versions of it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.harness.comparison import Comparison, compare
+from tests.harness.sandbox import (
+    Changes,
+    Outcome,
+    changes,
+    copy_project,
+    default_python,
+    environment,
+    read_tree,
+    run_process,
+    without_caches,
+)
+
+
+def run_outside(
+    project: Path,
+    script: str,
+    args: Sequence[str] = (),
+    *,
+    stdin: str | None = None,
+    timeout: float = 120,
+    python: Path | None = None,
+) -> Outcome:
+    """Run `python script args` in a fresh copy of `project`, which is its working directory."""
+    with tempfile.TemporaryDirectory(prefix="mljob-outside-") as base:
+        return _run_in(Path(base).resolve(), project, script, args, stdin, timeout, python)
+
+
+def _run_in(
+    base: Path,
+    project: Path,
+    script: str,
+    args: Sequence[str],
+    stdin: str | None,
+    timeout: float,
+    python: Path | None,
+) -> Outcome:
+    interpreter = python or default_python()
+    work, home, temporary = base / "project", base / "home", base / "tmp"
+    home.mkdir()
+    temporary.mkdir()
+    copy_project(project, work)
+    before = read_tree(work)
+    finished = run_process(
+        [str(interpreter), script, *args],
+        cwd=work,
+        env=environment(home, temporary, interpreter),
+        stdin=stdin,
+        timeout=timeout,
+    )
+    made = changes(before, read_tree(work))
+    others = {f"~/{name}": data for name, data in without_caches(read_tree(home)).items()}
+    others |= {f"$TMPDIR/{name}": data for name, data in read_tree(temporary).items()}
+    return Outcome(
+        stdout=finished.stdout.replace(str(base), "<base>"),
+        stderr=finished.stderr.replace(str(base), "<base>"),
+        status=finished.status,
+        files=Changes({**made.written, **others}, made.deleted),
+    )
+
+
+def compare_outside(
+    before: Path,
+    after: Path,
+    script: str,
+    args: Sequence[str] = (),
+    *,
+    stdin: str | None = None,
+    timeout: float = 120,
+    python: Path | None = None,
+) -> Comparison:
+    """Whether two versions of a project do the same outside a job."""
+
+    with tempfile.TemporaryDirectory(prefix="mljob-outside-") as parent:
+        # All runs happen at one path, so that files that mention it come out equal.
+        base = Path(parent).resolve() / "run"
+
+        def run(project: Path) -> Outcome:
+            base.mkdir()
+            try:
+                return _run_in(base, project, script, args, stdin, timeout, python)
+            finally:
+                shutil.rmtree(base)
+
+        return compare(run(before), run(after), lambda: run(before))

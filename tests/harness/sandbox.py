@@ -1,0 +1,152 @@
+"""The folders and the environment that a script runs in, and what it changed there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+Files = Mapping[str, bytes | None]
+"""Contents by POSIX path; folders end in a slash and have None."""
+
+_KEPT_VARIABLES = ("PATH", "TZ", "LD_LIBRARY_PATH")
+_NEVER_COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", "*.pyc")
+_CACHES_BELOW_HOME = (".cache/", ".config/", ".matplotlib/", ".fontconfig/", ".snowflake/")
+
+
+class HarnessError(Exception):
+    """The harness itself could not do its work; says nothing about the script."""
+
+
+def default_python() -> Path:
+    """The interpreter that runs scripts: it needs their packages and, inside, the client."""
+    return Path(os.environ.get("MLJOB_TEST_PYTHON") or sys.executable)
+
+
+def session_cache() -> Path:
+    """A private folder that outlives single runs: the compiled guard and the font cache."""
+    folder = Path(tempfile.gettempdir()) / f"mljob-codemod-tests-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def environment(home: Path, temporary: Path, python: Path) -> dict[str, str]:
+    """Variables that make two runs of one script equal, and free of this process's settings."""
+    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    return kept | {
+        "PATH": os.pathsep.join([str(python.parent), kept.get("PATH", os.defpath)]),
+        "HOME": str(home),
+        "TMPDIR": str(temporary),
+        "LC_ALL": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        # One thread makes sums of floating-point numbers come out the same each time.
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MPLBACKEND": "Agg",
+        # Building the font cache takes seconds, so runs share it.
+        "MPLCONFIGDIR": str(session_cache() / "matplotlib"),
+    }
+
+
+def copy_project(project: Path, target: Path) -> None:
+    if not project.is_dir():
+        raise HarnessError(f"{project} is not a folder")
+    shutil.copytree(project, target, symlinks=True, ignore=_NEVER_COPIED)
+
+
+def read_tree(folder: Path) -> dict[str, bytes | None]:
+    """Every file and folder below a folder, without Python's own caches."""
+    return dict(_walk(folder, folder))
+
+
+def _walk(folder: Path, root: Path) -> Iterator[tuple[str, bytes | None]]:
+    for path in sorted(folder.iterdir()):
+        name = path.relative_to(root).as_posix()
+        if path.name == "__pycache__" or path.suffix == ".pyc":
+            continue
+        if path.is_symlink():
+            yield name, b"-> " + os.fsencode(os.readlink(path))
+        elif path.is_dir():
+            yield name + "/", None
+            yield from _walk(path, root)
+        elif path.is_file():
+            yield name, path.read_bytes()
+
+
+def without_caches(home: Files) -> dict[str, bytes | None]:
+    """A home folder's files apart from what libraries put there by themselves."""
+    return {name: data for name, data in home.items() if not name.startswith(_CACHES_BELOW_HOME)}
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a run did to a folder: new or different entries, and those that are gone."""
+
+    written: Files
+    deleted: frozenset[str]
+
+
+def changes(before: Files, after: Files) -> Changes:
+    written = {
+        name: data for name, data in after.items() if name not in before or before[name] != data
+    }
+    return Changes(written, frozenset(before) - frozenset(after))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run outside a job printed, how it ended and what it left behind.
+
+    Paths of files are relative to the project, or begin with `~/` or `$TMPDIR/`.
+    """
+
+    stdout: str
+    stderr: str
+    status: int
+    files: Changes
+
+
+@dataclass(frozen=True)
+class Finished:
+    stdout: str
+    stderr: str
+    status: int
+
+
+def run_process(
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    stdin: str | None,
+    timeout: float,
+) -> Finished:
+    """Run a command to its end; on a timeout end it and its children and raise TimeoutError."""
+    process = subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+    )
+    try:
+        stdout, stderr = process.communicate(stdin, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        stdout, stderr = process.communicate()
+        raise TimeoutError(
+            f"{command[-1]} ran longer than {timeout} s\n{stdout[-2000:]}{stderr[-2000:]}"
+        ) from None
+    return Finished(stdout, stderr, process.returncode)
