@@ -48,7 +48,8 @@ class Settings:
     query_warehouse: str | None = None
     integrations: Mapping[str, str] = field(default_factory=dict)
     """External access integrations by the name of the service they are for."""
-    target_instances: int = 1
+    target_instances: int | None = None
+    """Nodes of the job; None takes what the script's own code asks for."""
     min_instances: int | None = None
     exclude: tuple[str, ...] = ()
     """Patterns as in a .gitignore that stands beside the settings file."""
@@ -236,14 +237,12 @@ class _Reader:
         table = self.table(keys, value)
         return {service: self.string((*keys, service), table[service]) for service in table}
 
-    def instances(self, table: Mapping[str, Any], keys: tuple[str, ...], default: int) -> None:
+    def instances(self, table: Mapping[str, Any], keys: tuple[str, ...], general: object) -> None:
         """Refuse a ``min_instances`` above the ``target_instances`` that go with it."""
-        target = table.get("target_instances", default)
-        if table.get("min_instances", 1) > target:
-            raise self.fail(
-                (*keys, "min_instances"),
-                f"'min_instances' must not be above {target} (target_instances)",
-            )
+        target = table.get("target_instances", general)
+        if isinstance(target, int) and table.get("min_instances", 1) > target:
+            at = (*keys, "min_instances")
+            raise self.fail(at, f"'min_instances' must not be above {target} (target_instances)")
 
 
 def _read_settings(path: Path, table: Mapping[str, Any] | None, keys: tuple[str, ...]) -> Settings:
@@ -260,8 +259,7 @@ def _read_settings(path: Path, table: Mapping[str, Any] | None, keys: tuple[str,
         jobs = {}
         for script, entry in reader.table(at, value).items():
             values = reader.fields(reader.table((*at, script), entry), (*at, script), of_job)
-            default = (table or {}).get("target_instances", 1)
-            reader.instances(values, (*at, script), default if isinstance(default, int) else 1)
+            reader.instances(values, (*at, script), (table or {}).get("target_instances"))
             if "return" in values:
                 values["return_name"] = values.pop("return")
             jobs[Path(script).as_posix()] = JobSettings(**values)
@@ -281,7 +279,7 @@ def _read_settings(path: Path, table: Mapping[str, Any] | None, keys: tuple[str,
         "jobs": read_jobs,
     }
     values = reader.fields(table or {}, keys, of_all)
-    reader.instances(values, keys, 1)
+    reader.instances(values, keys, None)
     return Settings(**values, file=path)
 
 

@@ -246,11 +246,10 @@ def _lines(file: Path) -> Iterable[str]:
         return ()
 
 
-GENERATED_MARK = b"mljob-codemod"
-
-
 def _is_generated(path: Path) -> bool:
+    from mljob_codemod.submission import is_generated  # only where there may be a submission
+
     try:
-        return GENERATED_MARK in path.read_bytes()
+        return is_generated(path.read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return False

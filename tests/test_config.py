@@ -120,7 +120,7 @@ def test_both_files_in_one_folder_are_an_error(tmp_path: Path) -> None:
         ("[integrations]\na = 'b'\nc = 1", 3, "'c' must be a string, not a number"),
         ("jobs.'t.py'.arg = []", 1, "unknown setting 'arg'; did you mean 'args'?"),
         ("[jobs.'t.py']\n\nreturn = 'a b'", 3, "'return' must be the name of a variable"),
-        ("[jobs.'t.py']\nmin_instances = 2", 2, "must not be above 1"),
+        ("target_instances = 2\n[jobs.'t.py']\nmin_instances = 3", 3, "must not be above 2"),
         ("schema = 2020-01-01", 1, "not a date or time"),
         ("a = \nb = 1", 1, "is not valid TOML"),
     ],

@@ -11,6 +11,8 @@ import pytest
 
 from mljob_codemod.config import Settings
 from mljob_codemod.discovery import discover
+from mljob_codemod.plan import JobPlan
+from mljob_codemod.submission import SubmissionSettings, render_submission
 
 
 @pytest.fixture(autouse=True)
@@ -81,9 +83,8 @@ def test_a_skipped_folder_is_walked_when_named() -> None:
 
 
 def test_generated_submissions_are_left_out_and_other_files_of_that_name_are_not() -> None:
-    from mljob_codemod.discovery import GENERATED_MARK
-
-    touch("submit_job.py", text=f"# {GENERATED_MARK.decode()}\n")
+    plan = JobPlan(script="train.py", root=".", entrypoint="train.py")
+    touch("submit_job.py", text=render_submission([plan], SubmissionSettings(), "."))
     touch("sub/submit_job.py", text="print('mine')\n")
     assert found() == ["sub/submit_job.py"]
 

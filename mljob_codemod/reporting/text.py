@@ -1,0 +1,317 @@
+"""The report for people: findings by job with their source, then what is done and what is left."""
+
+from __future__ import annotations
+
+import shlex
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import click
+
+from mljob_codemod.errors import InputError
+from mljob_codemod.findings import Finding, Level, Rule, Safety
+from mljob_codemod.plan import JobPlan
+from mljob_codemod.source import read_source
+
+if TYPE_CHECKING:
+    from mljob_codemod.engine import ChangeSet, Report
+
+TAB = 4
+WIDEST = 110
+"""Columns of source shown at most; of a longer line, the part around the finding."""
+
+_LEVEL_COLORS = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: "blue"}
+_ENTRIES = {
+    "guard_call": "{callee}() under its main guard",
+    "guard_exit": "{callee}() under its main guard, as exit status",
+    "guard_cli": "the command line of {callee}() under its main guard",
+    "guard_block": "the code under its main guard",
+    "toplevel_call": "{callee}() at module level",
+    "toplevel": "the code at module level",
+}
+
+
+class Paint:
+    """Styles text where colour is wanted and leaves it alone elsewhere."""
+
+    def __init__(self, color: bool) -> None:
+        self.color = color
+
+    def __call__(self, text: str, fg: str | None = None, *, bold: bool = False) -> str:
+        return click.style(text, fg=fg, bold=bold or None) if self.color else text
+
+
+def render_findings(
+    report: Report, command: str, *, color: bool = False, unsafe_fixes: bool = False
+) -> str:
+    """The report of ``check``; ``command`` is the one that applies the fixes."""
+    paint, sources = Paint(color), _SourceLines()
+    by_job: dict[str, list[Finding]] = {plan.script: [] for plan in report.jobs}
+    for finding in report.findings:
+        by_job.setdefault(finding.job, []).append(finding)
+    plans = {plan.script: plan for plan in report.jobs}
+    blocks = []
+    for script, findings in by_job.items():
+        lines = [paint(printable(script), bold=True)]
+        if script in plans:
+            lines.append("  " + paint(describe_job(plans[script]), "cyan"))
+        for finding in findings:
+            lines += ["", *_finding_lines(finding, sources, paint)]
+        blocks.append("\n".join(lines) + "\n")
+    return "\n".join([*blocks, summarize(report, command, unsafe_fixes=unsafe_fixes) + "\n"])
+
+
+def describe_job(plan: JobPlan) -> str:
+    """What a job is, in one line."""
+    entry = _ENTRIES.get(plan.entry.form, plan.entry.form)
+    parts = ["runs " + entry.format(callee=plan.entry.callee or "a call")]
+    where = "" if plan.method == "submit_file" else f" of {plan.root}"
+    parts.append(plan.method + where)
+    compute = plan.compute
+    if compute.gpu is not None or compute.compute_pool or compute.instance_family:
+        kind = {True: "GPU", False: "CPU", None: ""}[compute.gpu]
+        named = (kind, compute.instance_family, compute.compute_pool)
+        parts.append("on " + " ".join(name for name in named if name))
+    if compute.nodes > 1:
+        parts.append(f"{compute.nodes} nodes")
+    for word, names in (
+        ("installs", plan.pip_requirements),
+        ("reaches", [service.service for service in plan.services]),
+        ("writes", _results(plan)),
+        ("reads", [use.target for use in plan.local_inputs]),
+    ):
+        if names:
+            parts.append(f"{word} {_listed(names)}")
+    return printable(" · ".join(parts))
+
+
+def _results(plan: JobPlan) -> list[str]:
+    options = [argument.option for argument in plan.output_arguments]
+    return options + [use.target for use in plan.hardcoded_outputs]
+
+
+def _listed(names: Iterable[str], most: int = 4) -> str:
+    distinct = list(dict.fromkeys(names))
+    more = f" and {len(distinct) - most} more" if len(distinct) > most else ""
+    return ", ".join(distinct[:most]) + more
+
+
+def _finding_lines(finding: Finding, sources: _SourceLines, paint: Paint) -> Iterator[str]:
+    place = finding.location
+    color = _LEVEL_COLORS[finding.level]
+    where = f"{printable(place.path)}:{place.start.line}:{place.start.column}"
+    note = "note: " if finding.level is Level.NOTE else ""
+    code = paint(finding.code, color, bold=True)
+    yield f"  {where} {code} {note}{printable(finding.message)}"
+    lines = sources[place.path]
+    if 0 < place.start.line <= len(lines):
+        source = lines[place.start.line - 1]
+        same_line = place.end.line == place.start.line
+        end = place.end.column - 1 if same_line else len(source)
+        shown, start, width = excerpt(source, place.start.column - 1, end)
+        number = str(place.start.line)
+        yield f"    {paint(number + ' |', 'blue')} {shown}"
+        yield f"    {' ' * len(number)} {paint('|', 'blue')} {' ' * start}{paint('^' * width, color)}"
+    if finding.fix is not None:
+        safe = finding.fix.safety is Safety.SAFE
+        safety = "safe" if safe else "unsafe, needs --unsafe-fixes"
+        yield f"    {paint('fix:', 'green')} {printable(finding.fix.title)} ({safety})"
+    elif finding.level is not Level.NOTE:
+        yield f"    left to you: mljob-codemod explain {finding.code}"
+
+
+class _SourceLines(dict[str, list[str]]):
+    """Lines of files by path, read when first asked for; none of a file that has become unreadable."""
+
+    def __missing__(self, path: str) -> list[str]:
+        try:
+            text = read_source(Path(path), path).text
+        except InputError:
+            text = ""
+        self[path] = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        return self[path]
+
+
+def printable(text: str) -> str:
+    """``text`` on one line, without anything that a terminal would obey."""
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}"
+        if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
+        else char
+        for char in text.replace("\n", " ")
+    )
+
+
+def _width(char: str) -> int:
+    if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def excerpt(line: str, start: int, end: int) -> tuple[str, int, int]:
+    """``line`` as a terminal shows it, with the column and width there of its characters start to end.
+
+    Tabs become spaces, wide characters count twice, and of a long line only the part around the
+    range is kept.
+    """
+    cells: list[str] = []  # what each character of the line becomes
+    columns = [0]
+    for char in line:
+        width = TAB - columns[-1] % TAB if char == "\t" else _width(char)
+        cells.append(" " * width if char == "\t" else printable(char))
+        columns.append(columns[-1] + width)
+    start = min(max(start, 0), len(line))
+    end = min(max(end, start), len(line))
+    indent = len(line) - len(line.lstrip())
+    first, last = min(indent, start), len(line)  # the indentation tells nothing here
+    if columns[last] - columns[first] > WIDEST:
+        while columns[start] - columns[first] > WIDEST // 4:
+            first += 1
+        while columns[last] - columns[first] > WIDEST:
+            last -= 1
+    end = min(end, last)
+    before = "…" if first > indent else ""
+    after = "…" if last < len(line) else ""
+    shown = before + "".join(cells[first:last]) + after
+    width = max(columns[end] - columns[start], 1)
+    return shown.rstrip(), columns[start] - columns[first] + len(before), width
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def summarize(report: Report, command: str, *, unsafe_fixes: bool) -> str:
+    """The last line of ``check``: how many findings, who deals with them."""
+    # A finding in a module that two jobs share is one thing to do.
+    distinct = {(each.code, each.location): each for each in report.findings}.values()
+    jobs = _count(len(report.jobs), "job")
+    if not report.jobs and not distinct:
+        return f"No scripts to run as jobs in {_count(report.files, 'file')}."
+    if not distinct:
+        return f"Nothing to do in {jobs}."
+    kinds = Counter(_kind(finding) for finding in distinct)
+    fixed = kinds["safe"] + (kinds["unsafe"] if unsafe_fixes else 0)
+    parts = []
+    if fixed:
+        parts.append(f"{fixed} fixed by `{command}`")
+    if kinds["unsafe"] and not unsafe_fixes:
+        parts.append(f"{kinds['unsafe']} {'more ' if fixed else ''}with --unsafe-fixes")
+    if kinds["none"]:
+        parts.append(f"{kinds['none']} left to you")
+    if kinds["note"]:
+        parts.append(_count(kinds["note"], "note"))
+    return f"{_count(len(distinct), 'finding')} in {jobs}: {', '.join(parts)}"
+
+
+def _kind(finding: Finding) -> str:
+    if finding.fix is not None:
+        return finding.fix.safety.value
+    return "note" if finding.level is Level.NOTE else "none"
+
+
+def render_changes(
+    report: Report, change_sets: Sequence[ChangeSet], *, written: bool, color: bool = False
+) -> str:
+    """The report of ``apply``: what changed in which file, what is left, and the next command."""
+    paint = Paint(color)
+    lines = []
+    for change_set in change_sets:
+        if change_set.changes:
+            verb = "converted" if written else "would be converted"
+            lines.append(paint(f"{printable(', '.join(change_set.scripts))} {verb}", bold=True))
+        width = max((len(change.shown) for change in change_set.changes), default=0)
+        for change in change_set.changes:
+            edits = Counter(
+                finding.code
+                for finding in change_set.applied
+                if finding.fix is not None
+                for path, _ in finding.fix.edits
+                if path == change.shown
+            )
+            what = "new" if change.before is None else "rewritten"
+            if edits:
+                what = f"{_count(edits.total(), 'edit')} ({', '.join(sorted(edits))})"
+            lines.append(f"  {printable(change.shown):{width}}  {what}")
+        lines += [paint(f"  {printable(notice)}", "yellow") for notice in change_set.notices]
+    if not any(change_set.changes for change_set in change_sets):
+        lines.append("Nothing to change.")
+    lines += _left_lines(report, change_sets, paint)
+    if written:
+        commands = _next_commands(report, change_sets)
+        lines += [f"{'Next:' if not n else '     '} {each}" for n, each in enumerate(commands)]
+    return "\n".join(lines) + "\n"
+
+
+def _left_lines(report: Report, change_sets: Sequence[ChangeSet], paint: Paint) -> Iterator[str]:
+    """Findings that no change removes, without places: lines have moved."""
+    applied = {finding for each in change_sets for finding in each.applied}
+    left = [
+        finding
+        for finding in report.findings
+        if finding not in applied and finding.level is not Level.NOTE
+    ]
+    seen: set[str] = set()
+    for finding in left:
+        unsafe = finding.fix is not None and finding.fix.safety is Safety.UNSAFE
+        hint = " (or --unsafe-fixes)" if unsafe else ""
+        path = printable(finding.location.path)
+        line = f"  {path}: {paint(finding.code, bold=True)} {printable(finding.message)}{hint}"
+        if not seen:
+            yield "Left to you:"
+        if line not in seen:
+            seen.add(line)
+            yield line
+
+
+def _next_commands(report: Report, change_sets: Sequence[ChangeSet]) -> list[str]:
+    """How to submit the jobs of these change sets; the file beside several scripts asks for a name."""
+    commands = []
+    for change_set in change_sets:
+        for script in change_set.scripts if change_set.changes else ():
+            folder = PurePosixPath(script).parent
+            several = sum(PurePosixPath(plan.script).parent == folder for plan in report.jobs) > 1
+            name = [PurePosixPath(script).name] if several else []
+            submission = str(folder / "submit_job.py")
+            commands.append(shlex.join(["python", submission, *name, "--wait"]))
+    return commands
+
+
+def render_rules(rules: Sequence[Rule], *, color: bool = False) -> str:
+    """One line for each rule: code, name, what its fix is."""
+    paint = Paint(color)
+    width = max((len(rule.name) for rule in rules), default=0)
+    lines = []
+    for rule in rules:
+        fix = f"{rule.fix_title} ({rule.safety.value})" if rule.safety else "no fix"
+        code = paint(rule.code, _LEVEL_COLORS[rule.level], bold=True)
+        lines.append(f"{code}  {rule.level.value:7}  {rule.name:{width}}  {fix}\n")
+    return "".join(lines)
+
+
+def render_rule(rule: Rule, *, color: bool = False) -> str:
+    """The documentation of one rule, in sections of fixed form."""
+    paint = Paint(color)
+    fix = f"{rule.fix_title} ({rule.safety.value})" if rule.safety else "none"
+    lines = [paint(f"{rule.code} {rule.name}", bold=True), f"{rule.level.value}; fix: {fix}"]
+    text = rule.documentation
+    plain: Callable[[str], str] = str.strip
+    for title, body, form in (
+        ("What it finds", text.finds, plain),
+        ("Why it matters in a job", text.matters, plain),
+        ("Before", text.before, _indented),
+        ("After", text.after, _indented),
+        ("When the fix is unsafe", text.unsafe_when, plain),
+        ("How to do it by hand", text.by_hand, plain),
+        ("Reference", text.reference, plain),
+    ):
+        if body.strip():
+            lines += ["", paint(title, bold=True), form(body)]
+    return "\n".join(lines) + "\n"
+
+
+def _indented(code: str) -> str:
+    return "\n".join(f"    {line}".rstrip() for line in code.strip("\n").splitlines())
