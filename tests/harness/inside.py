@@ -1,8 +1,9 @@
 """Running a script as a Snowflake ML Job: the client's own launcher, folders for stages.
 
 One server process for each interpreter imports the client once (about a second) and forks a
-process for each job (about 0.1 s). `fresh=True` starts a new interpreter instead, which
-is what a job does; the tests of the harness show that both give the same.
+process for each job (about 0.1 s). `fresh=True` starts a new interpreter instead, as a job does;
+the tests of the harness show that both give the same. One thing needs it: a module of the payload
+that is named like one the client imports (`numpy`, `yaml`) shadows it only in a fresh process.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ class JobServer:
                 stderr=errors,
             )
         atexit.register(self.close)
-        self.client_version: str = self._receive()["client"]
+        self.launcher_scripts = Path(self._receive()["scripts"])
 
     @classmethod
     def of(cls, python: Path) -> JobServer:
@@ -197,18 +198,11 @@ def _lay_out(
     else:
         copy_project(project / root, layout.payload)
     shutil.copytree(
-        _launcher_scripts(python), layout.system, ignore=shutil.ignore_patterns("__pycache__")
+        JobServer.of(python).launcher_scripts,
+        layout.system,
+        ignore=shutil.ignore_patterns("__pycache__"),
     )
     return layout.payload / entry
-
-
-def _launcher_scripts(python: Path) -> Path:
-    """The client's folder of scripts, found without importing the client."""
-    for packages in sorted(python.parent.parent.glob("lib/python3*/site-packages")):
-        scripts = packages / "snowflake/ml/jobs/_utils/scripts"
-        if (scripts / "mljob_launcher.py").exists():
-            return scripts
-    raise HarnessError(f"snowflake-ml-python is not installed for {python}")
 
 
 def _process_environment(home: Path, temporary: Path, python: Path) -> dict[str, str]:

@@ -26,8 +26,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import snowflake.ml.jobs._interop.utils as interop
-import snowflake.ml.version
-import snowflake.snowpark  # what else the launcher imports, paid for before forking
 from snowflake.ml._internal.utils import connection_params
 
 
@@ -44,7 +42,7 @@ def serve() -> dict[str, Any]:
     os.dup2(null, 1)
     os.close(null)
     gc.freeze()  # or each child spends 0.3 s at its end on tearing down what was imported here
-    answer(replies, {"client": snowflake.ml.version.VERSION})
+    answer(replies, {"scripts": str(Path(interop.__file__).parents[1] / "_utils/scripts")})
     for line in iter(requests.readline, b""):
         request: dict[str, Any] = json.loads(line)
         pid = os.fork()
