@@ -141,6 +141,19 @@ def test_pickled_values_are_shown_as_the_client_loads_them(
     assert outcome.artifacts == {}
 
 
+def test_damaged_result_is_an_error_of_the_client_and_does_not_stop_the_server(job: Job) -> None:
+    source = """
+        import atexit, os, pathlib
+        folder = pathlib.Path(os.environ["MLRS_STAGE_RESULT_PATH"])
+        atexit.register(lambda: (folder / os.environ["MLRS_RESULT_PATH"]).write_text("{"))
+    """
+    for _ in range(2):
+        outcome = job(source)
+        assert outcome.status == 0
+        assert outcome.recorded is not None
+        assert "JSONDecodeError" in (outcome.recorded.error or "")
+
+
 def test_exception_fails_the_job_and_is_recorded(job: Job) -> None:
     outcome = job("raise ValueError('no data')\n")
     assert outcome.status == 1
@@ -292,6 +305,14 @@ def test_forked_process_is_like_a_fresh_one(job: Job) -> None:
     assert forked.stdout == fresh.stdout
     assert forked.stdout.endswith("True True []\nthread\natexit\n")
     assert forked.artifacts == fresh.artifacts == {"fork": b"fork", "spawn": b"spawn"}
+
+
+def test_module_named_like_one_of_the_client_shadows_it_in_a_fresh_process(job: Job) -> None:
+    files = {
+        "train.py": "__return__ = 1\n",
+        "requests.py": "raise OSError('the payload came first')\n",
+    }
+    assert "the payload came first" in job(files, fresh=True).stderr
 
 
 def test_jobs_do_not_see_each_other(job: Job) -> None:

@@ -25,24 +25,29 @@ import types
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import snowflake.ml.jobs._interop.utils as interop
-from snowflake.ml._internal.utils import connection_params
+# The client is imported in functions: a fresh job must do so as late as the launcher does.
 
 
 def replace_account() -> None:
     """Let the launcher open a local-testing session where it would log in to an account."""
+    from snowflake.ml._internal.utils import connection_params
+
     connection_params.SnowflakeLoginOptions = lambda *_, **__: {"local_testing": True}
 
 
 def serve() -> dict[str, Any]:
     """Answer requests until standard input ends; returns only in a child, with its request."""
+    import snowflake.ml.jobs._interop.utils  # brings in all that the launcher imports
+
+    replace_account()
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)
     os.close(null)
     gc.freeze()  # or each child spends 0.3 s at its end on tearing down what was imported here
-    answer(replies, {"scripts": str(Path(interop.__file__).parents[1] / "_utils/scripts")})
+    client = Path(snowflake.ml.jobs.__file__).parent
+    answer(replies, {"scripts": str(client / "_utils/scripts")})
     for line in iter(requests.readline, b""):
         request: dict[str, Any] = json.loads(line)
         pid = os.fork()
@@ -88,20 +93,27 @@ def recorded(path: str) -> dict[str, Any] | None:
         try:
             logging.disable()
             with os.fdopen(write_end, "wb") as pipe:
-                pipe.write(json.dumps(load(path)).encode())
+                pipe.write(json.dumps(load_or_explain(path)).encode())
         finally:
             os._exit(0)
     os.close(write_end)
     with os.fdopen(read_end, "rb") as pipe:
         text = pipe.read()
     os.waitpid(pid, 0)
-    if not text:
-        raise RuntimeError(f"the client cannot read {path}")
     found: dict[str, Any] = json.loads(text)
     return found
 
 
+def load_or_explain(path: str) -> dict[str, Any]:
+    try:
+        return load(path)
+    except Exception as error:  # whatever the client's loader raises, its user sees no result
+        return {"success": False, "protocol": None, "value": None, "type": "", "error": repr(error)}
+
+
 def load(path: str) -> dict[str, Any]:
+    import snowflake.ml.jobs._interop.utils as interop
+
     with open(path, encoding="utf-8") as stream:
         raw = json.load(stream)
     result = interop.load(path)
@@ -155,9 +167,19 @@ def launcher_module(path: str) -> types.ModuleType:
     return module
 
 
-replace_account()
-REQUEST = serve() if sys.argv[1] == "serve" else json.loads(Path(sys.argv[2]).read_text("utf-8"))
-enter(REQUEST)
+def start_fresh(path: str) -> None:
+    """Enter a job before anything of the client is imported, so that the payload can shadow it."""
+    request: dict[str, Any] = json.loads(Path(path).read_text("utf-8"))
+    enter(request)
+    sys.path.insert(0, request["cwd"])  # as the launcher does before its own imports
+    replace_account()
+    del sys.path[0]
+
+
+if sys.argv[1] == "serve":
+    enter(serve())
+else:
+    start_fresh(sys.argv[2])
 LAUNCHER = sys.argv[0]
 exec(
     compile(Path(LAUNCHER).read_bytes(), LAUNCHER, "exec"),
