@@ -6,7 +6,6 @@ and shell completion answer at once.
 
 from __future__ import annotations
 
-import difflib
 import io
 import json
 import os
@@ -306,6 +305,8 @@ def rules() -> None:
 
 
 def _no_rule(choice: str) -> str:
+    import difflib
+
     from mljob_codemod.codemods import all_rules
 
     known = [word for rule in all_rules() for word in (rule.code, rule.name)]

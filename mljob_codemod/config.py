@@ -6,7 +6,6 @@ a settings file may say. Errors name the file, the line and the nearest valid ke
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -186,6 +185,8 @@ class _Reader:
         values = {}
         for key, value in table.items():
             if key not in readers:
+                import difflib  # here, since it is slow to import and mistakes are rare
+
                 near = difflib.get_close_matches(key.replace("-", "_"), readers, n=1, cutoff=0.5)
                 known = f"did you mean {near[0]!r}?" if near else f"valid are {', '.join(readers)}"
                 raise self.fail((*keys, key), f"unknown setting {key!r}; {known}")
