@@ -1,0 +1,444 @@
+"""What a name refers to, across the modules of one script's reach.
+
+Answers with entities: a qualified name of a library (``torch.save``), a local module, or a local
+function or class. Imports, aliases, re-exports and star imports are followed; nothing is executed.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple, Union
+
+from mljob_codemod import records as r
+from mljob_codemod.edits import Span
+from mljob_codemod.scopes import Binding, ModuleIndex, Scope, Site
+
+_BUILTINS = frozenset(dir(builtins))
+_DEPTH = 24
+"""How many steps a chain of aliases, arguments or returns is followed; real code stays far below."""
+
+
+class External(NamedTuple):
+    """A name of a library or of the builtins, fully qualified."""
+
+    name: str
+
+
+class LocalModule(NamedTuple):
+    """A module of the project."""
+
+    index: ModuleIndex
+
+
+class Definition(NamedTuple):
+    """A function or class of the project, and the scope that it is defined in."""
+
+    node: Union[r.FunctionDef, r.ClassDef]
+    scope: Scope
+
+    @property
+    def key(self) -> tuple[str, Span]:
+        return (self.scope.module.key, self.node.span)
+
+
+Entity = Union[External, LocalModule, Definition]
+Locate = Callable[[str, int, str], Union[str, None]]
+"""(key of the importing module, level, dotted name) -> key of the local module, or None."""
+
+
+class Program:
+    """The modules that one script reaches, by key, and what the names in them mean."""
+
+    def __init__(self, script: str, modules: Mapping[str, ModuleIndex], locate: Locate) -> None:
+        self.script = modules[script]
+        self.modules = modules
+        self._locate = locate
+        self._by_called_name: dict[str, list[Site]] = {}
+        for module in modules.values():
+            for site in module.sites:
+                name = last_name(site.call.func)
+                if name is not None:
+                    self._by_called_name.setdefault(name, []).append(site)
+        self._entities: dict[tuple[str, r.Expr, int], tuple[Entity, ...]] = {}
+        self._callers: dict[tuple[str, Span], tuple[Site, ...]] = {}
+
+    def sites(self) -> Iterator[Site]:
+        """Every call of the reach."""
+        for module in self.modules.values():
+            yield from module.sites
+
+    def sites_named(self, name: str) -> list[Site]:
+        """The calls whose function's last name is ``name``."""
+        return self._by_called_name.get(name, [])
+
+    # Names
+
+    def bindings(self, name: str, scope: Scope) -> list[Binding]:
+        """Every way ``name`` may get its value where ``scope`` looks it up."""
+        current: Scope | None = scope
+        first = True
+        while current is not None:
+            if name in current.bindings and (first or current.kind != "class"):
+                return current.bindings[name]
+            first = False
+            current = current.parent
+        for star in scope.module.stars:
+            key = self._locate(scope.module.key, star.level, star.module)
+            if key is not None and key in self.modules and key != scope.module.key:
+                found = self.modules[key].scope.bindings.get(name)
+                if found:
+                    return found
+        return []
+
+    def entities(self, expr: r.Expr, scope: Scope, depth: int = 0) -> tuple[Entity, ...]:
+        """What ``expr`` refers to; empty when it cannot be known."""
+        if depth > _DEPTH or not isinstance(expr, (r.Name, r.Attribute, r.Conditional, r.Boolean)):
+            return ()
+        key = (scope.module.key, expr, id(scope))
+        if key not in self._entities:
+            self._entities[key] = ()  # a cycle finds this and ends
+            self._entities[key] = tuple(dict.fromkeys(self._find_entities(expr, scope, depth)))
+        return self._entities[key]
+
+    def _find_entities(self, expr: r.Expr, scope: Scope, depth: int) -> Iterator[Entity]:
+        match expr:
+            case r.Name(name, _):
+                found = self.bindings(name, scope)
+                for binding in found:
+                    yield from self._bound_entities(binding, depth + 1)
+                if not found and name in _BUILTINS:
+                    yield External(name)
+                if not found:
+                    for star in scope.module.stars:
+                        if self._locate(scope.module.key, star.level, star.module) is None:
+                            yield External(f"{star.module}.{name}")
+            case r.Attribute(value, attr, _):
+                bases = self.entities(value, scope, depth + 1)
+                for base in bases:
+                    yield from self.member(base, attr, depth + 1)
+                if not bases:
+                    for owner in self.instance_of(value, scope, depth + 1):
+                        yield from self.member(owner, attr, depth + 1)
+            case r.Conditional(_, body, orelse, _):
+                yield from self.entities(body, scope, depth + 1)
+                yield from self.entities(orelse, scope, depth + 1)
+            case r.Boolean(_, left, right, _):
+                yield from self.entities(left, scope, depth + 1)
+                yield from self.entities(right, scope, depth + 1)
+
+    def _bound_entities(self, binding: Binding, depth: int) -> Iterator[Entity]:
+        if binding.kind == "import":
+            yield from self._imported(binding, depth)
+        elif isinstance(binding.value, (r.FunctionDef, r.ClassDef)):
+            yield Definition(binding.value, binding.scope)
+        elif binding.kind == "value" and not binding.index and not isinstance(
+            binding.value, (r.Param, type(None))
+        ):
+            yield from self.entities(binding.value, binding.scope, depth)
+
+    def _imported(self, binding: Binding, depth: int) -> Iterator[Entity]:
+        importer = binding.scope.module.key
+        if binding.attr is None:
+            key = self._locate(importer, 0, binding.module)
+            if key is not None and key in self.modules:
+                yield LocalModule(self.modules[key])
+            else:
+                yield External(binding.module)
+            return
+        dotted = f"{binding.module}.{binding.attr}" if binding.module else binding.attr
+        key = self._locate(importer, binding.level, binding.module)
+        if key is not None and key in self.modules:
+            found = list(self.member(LocalModule(self.modules[key]), binding.attr, depth))
+            if found:
+                yield from found
+                return
+        submodule = self._locate(importer, binding.level, dotted)
+        if submodule is not None and submodule in self.modules:
+            yield LocalModule(self.modules[submodule])
+        elif key is None and not binding.level:
+            yield External(dotted)
+
+    def member(self, entity: Entity, attr: str, depth: int = 0) -> Iterator[Entity]:
+        """What ``entity.attr`` refers to."""
+        if depth > _DEPTH:
+            return
+        match entity:
+            case External(name):
+                yield External(f"{name}.{attr}")
+            case LocalModule(index):
+                for binding in self.bindings(attr, index.scope):
+                    yield from self._bound_entities(binding, depth + 1)
+                if attr not in index.scope.bindings and index.name:
+                    key = self._locate(index.key, 0, f"{index.name}.{attr}")
+                    if key is not None and key in self.modules:
+                        yield LocalModule(self.modules[key])
+            case Definition(r.ClassDef(), _):
+                for klass in self.class_line(entity):
+                    found = klass.bindings.get(attr)
+                    if found:
+                        for binding in found:
+                            yield from self._bound_entities(binding, depth + 1)
+                        return
+
+    # Classes and instances
+
+    def class_line(self, definition: Definition) -> list[Scope]:
+        """The scopes of a local class and of its local bases, nearest first."""
+        line: list[Scope] = []
+        waiting = [definition]
+        while waiting and len(line) < _DEPTH:
+            current = waiting.pop(0)
+            if not isinstance(current.node, r.ClassDef):
+                continue
+            scope = current.scope.module.scope_of(current.node)
+            if scope in line:
+                continue
+            line.append(scope)
+            for base in current.node.bases:
+                waiting.extend(
+                    entity
+                    for entity in self.entities(base.value, current.scope)
+                    if isinstance(entity, Definition)
+                )
+        return line
+
+    def instance_of(self, expr: r.Expr, scope: Scope, depth: int = 0) -> tuple[Definition, ...]:
+        """The local classes that the value of ``expr`` may be an instance of."""
+        return tuple(
+            made
+            for made in self.producers(expr, scope, depth)
+            if isinstance(made, Definition) and isinstance(made.node, r.ClassDef)
+        )
+
+    def producers(self, expr: r.Expr, scope: Scope, depth: int = 0) -> tuple[Entity, ...]:
+        """What made the value of ``expr``: the class or function that was called for it."""
+        if depth > _DEPTH:
+            return ()
+        return tuple(dict.fromkeys(self._find_producers(expr, scope, depth)))
+
+    def _find_producers(self, expr: r.Expr, scope: Scope, depth: int) -> Iterator[Entity]:
+        match expr:
+            case r.Call(func, _, _):
+                yield from self._produced_by_call(expr, func, scope, depth)
+            case r.Name(name, _):
+                if name in ("self", "cls") and (klass := _own_class(scope)) is not None:
+                    yield klass
+                    return
+                for binding in self.bindings(name, scope):
+                    yield from self._bound_producers(binding, depth + 1)
+            case r.Attribute(value, attr, _):
+                for assigned in self.attribute_values(value, attr, scope, depth + 1):
+                    yield from self.producers(assigned[0], assigned[1], depth + 1)
+            case r.Await(value, _):
+                yield from self.producers(value, scope, depth + 1)
+            case r.Conditional(_, body, orelse, _) | r.Boolean(_, body, orelse, _):
+                yield from self.producers(body, scope, depth + 1)
+                yield from self.producers(orelse, scope, depth + 1)
+            case r.Binary("Divide", left, _, _):
+                yield from self.producers(left, scope, depth + 1)
+            case r.Walrus(_, value, _):
+                yield from self.producers(value, scope, depth + 1)
+
+    def _produced_by_call(
+        self, call: r.Expr, func: r.Expr, scope: Scope, depth: int
+    ) -> Iterator[Entity]:
+        found = self.entities(func, scope, depth + 1)
+        for entity in found:
+            if isinstance(entity, Definition) and isinstance(entity.node, r.FunctionDef):
+                inner = entity.scope.module.scope_of(entity.node)
+                for returned in inner.returns[:8]:
+                    if returned.value is not None:
+                        yield from self.producers(returned.value, inner, depth + 2)
+            else:
+                yield entity
+        if not found and isinstance(func, r.Attribute):
+            # A method of a value that is known keeps its kind: Image.open(p).convert("RGB").
+            for made in self.producers(func.value, scope, depth + 1):
+                if isinstance(made, External):
+                    yield External(f"{made.name}.{func.attr}")
+                    yield made
+
+    def _bound_producers(self, binding: Binding, depth: int) -> Iterator[Entity]:
+        value = binding.value
+        if isinstance(value, r.Param):
+            if value.annotation is not None:
+                yield from self.entities(value.annotation, binding.scope, depth)
+            if value.kind in ("", "keyword"):
+                for argument, scope in self.argument_values(binding, depth):
+                    yield from self.producers(argument, scope, depth + 1)
+        elif binding.kind in ("value", "context") and value is not None:
+            if isinstance(value, (r.FunctionDef, r.ClassDef)):
+                return
+            yield from self.producers(value, binding.scope, depth)
+
+    def attribute_values(
+        self, receiver: r.Expr, attr: str, scope: Scope, depth: int = 0
+    ) -> Iterator[tuple[r.Expr, Scope]]:
+        """The expressions that ``receiver.attr`` may have been assigned, each with its scope."""
+        if depth > _DEPTH:
+            return
+        for base in self.entities(receiver, scope, depth + 1):
+            if isinstance(base, LocalModule):
+                yield from self._values_of(self.bindings(attr, base.index.scope))
+            elif isinstance(base, Definition) and isinstance(base.node, r.ClassDef):
+                for klass in self.class_line(base):
+                    yield from self._values_of(klass.bindings.get(attr, []))
+        for owner in self.instance_of(receiver, scope, depth + 1):
+            for klass in self.class_line(owner):
+                yield from self._values_of(klass.bindings.get(attr, []))
+                for assigned in klass.module.attributes.get(attr, []):
+                    if assigned.scope.enclosing_class is klass and _is_self(assigned.receiver):
+                        yield assigned.value, assigned.scope
+        if isinstance(receiver, r.Name) and not _is_self(receiver):
+            for assigned in scope.module.attributes.get(attr, []):
+                if isinstance(assigned.receiver, r.Name) and assigned.receiver.id == receiver.id:
+                    yield assigned.value, assigned.scope
+
+    def _values_of(self, bindings: list[Binding]) -> Iterator[tuple[r.Expr, Scope]]:
+        for binding in bindings:
+            if binding.kind == "value" and not isinstance(
+                binding.value, (r.Param, r.FunctionDef, r.ClassDef, type(None))
+            ):
+                yield binding.value, binding.scope
+
+    # Calls of local functions
+
+    def callers(self, definition: Definition) -> tuple[Site, ...]:
+        """The calls that run ``definition`` (for ``__init__``: the calls of its class)."""
+        key = definition.key
+        if key not in self._callers:
+            self._callers[key] = ()
+            self._callers[key] = tuple(self._find_callers(definition))
+        return self._callers[key]
+
+    def _find_callers(self, definition: Definition) -> Iterator[Site]:
+        node, owner = definition.node, definition.scope
+        names = {node.name}
+        if owner.kind == "class" and node.name in ("__init__", "__new__"):
+            assert isinstance(owner.node, r.ClassDef)
+            names = {owner.node.name, "__init__", *self._subclass_names(owner)}
+        for name in sorted(names):
+            for site in self.sites_named(name):
+                for entity in self.entities(site.call.func, site.scope):
+                    if isinstance(entity, Definition) and self._runs(entity, definition):
+                        yield site
+                        break
+                else:
+                    if name == "__init__" and _is_super_call(site.call.func):
+                        klass = site.scope.enclosing_class
+                        if klass is not None and self._inherits(klass, owner):
+                            yield site
+
+    def _runs(self, called: Definition, definition: Definition) -> bool:
+        if called.key == definition.key:
+            return True
+        if not isinstance(called.node, r.ClassDef) or definition.scope.kind != "class":
+            return False
+        for klass in self.class_line(called):
+            if definition.node.name in klass.bindings:
+                return klass is definition.scope
+        return False
+
+    def _inherits(self, klass: Scope, base: Scope) -> bool:
+        if klass is base or not isinstance(klass.node, r.ClassDef) or klass.parent is None:
+            return False
+        return base in self.class_line(Definition(klass.node, klass.parent))
+
+    def _subclass_names(self, base: Scope) -> Iterator[str]:
+        for module in self.modules.values():
+            for scope in module.scopes.values():
+                if isinstance(scope.node, r.ClassDef) and self._inherits(scope, base):
+                    yield scope.node.name
+
+    def argument_values(
+        self, binding: Binding, depth: int = 0
+    ) -> Iterator[tuple[r.Expr, Scope]]:
+        """What callers pass for the parameter of ``binding``; its default where one leaves it out."""
+        param, owner = binding.value, binding.owner
+        if depth > _DEPTH or not isinstance(param, r.Param) or not isinstance(owner, r.FunctionDef):
+            return
+        assert binding.scope.parent is not None
+        sites = self.callers(Definition(owner, binding.scope.parent))
+        defaulted = not sites
+        for site in sites:
+            passed = argument_for(site.call, owner, param.name, binding.scope.parent.kind == "class")
+            if passed is None:
+                defaulted = True
+            else:
+                yield passed, site.scope
+        if defaulted and param.default is not None:
+            yield param.default, binding.scope.parent
+
+
+def argument_for(
+    call: r.Call, function: r.FunctionDef, name: str, is_method: bool
+) -> r.Expr | None:
+    """The expression that ``call`` passes for the parameter ``name`` of ``function``, if any."""
+    for argument in call.args:
+        if argument.keyword == name:
+            return argument.value
+    names = [param.name for param in function.params if param.kind == ""]
+    if is_method and names and not _is_static(function):
+        names = names[1:]
+    if name not in names:
+        return None
+    position = names.index(name)
+    positional = [argument for argument in call.args if argument.keyword is None]
+    for place, argument in enumerate(positional):
+        if argument.star:
+            return None
+        if place == position:
+            return argument.value
+    return None
+
+
+def argument_at(call: r.Call, position: int | None, keyword: str | None) -> r.Argument | None:
+    """The argument of ``call`` at ``position`` (not behind a ``*``) or named ``keyword``."""
+    if keyword is not None:
+        for argument in call.args:
+            if argument.keyword == keyword:
+                return argument
+    if position is None:
+        return None
+    for place, argument in enumerate(call.args):
+        if argument.star or argument.keyword is not None:
+            return None
+        if place == position:
+            return argument
+    return None
+
+
+def last_name(func: r.Expr) -> str | None:
+    """``save`` for ``torch.save`` and for ``save``."""
+    match func:
+        case r.Name(name, _) | r.Attribute(_, name, _):
+            return name
+    return None
+
+
+def _is_self(expr: r.Expr) -> bool:
+    return isinstance(expr, r.Name) and expr.id in ("self", "cls")
+
+
+def _is_static(function: r.FunctionDef) -> bool:
+    return any(
+        isinstance(decorator, r.Name) and decorator.id == "staticmethod"
+        for decorator in function.decorators
+    )
+
+
+def _is_super_call(func: r.Expr) -> bool:
+    return (
+        isinstance(func, r.Attribute)
+        and isinstance(func.value, r.Call)
+        and isinstance(func.value.func, r.Name)
+        and func.value.func.id == "super"
+    )
+
+
+def _own_class(scope: Scope) -> Definition | None:
+    klass = scope.enclosing_class
+    if klass is None or klass.parent is None or not isinstance(klass.node, r.ClassDef):
+        return None
+    return Definition(klass.node, klass.parent)

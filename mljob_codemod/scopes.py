@@ -1,0 +1,452 @@
+"""Scopes of one module: which names are bound where, and which calls happen in which scope.
+
+Built once from the records of a module; everything that asks «what is this name» starts here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple, Union
+
+from mljob_codemod import records as r
+from mljob_codemod.edits import Span
+
+
+class Binding(NamedTuple):
+    """One way a name gets its value.
+
+    ``kind`` says what ``value`` is: ``value`` (an expression; ``index`` leads into it when a tuple is
+    unpacked), ``element`` (an iterable), ``context`` (a context manager), ``param`` (a ``Param`` of
+    ``owner``), ``function``, ``class``, ``import`` (with ``module``, ``level``, ``attr``), ``opaque``.
+    """
+
+    kind: str
+    value: Union[r.Expr, r.Param, r.FunctionDef, r.ClassDef, None]
+    scope: Scope
+    index: tuple[int, ...] = ()
+    module: str = ""
+    level: int = 0
+    attr: str | None = None
+    owner: Union[r.FunctionDef, r.Lambda, None] = None
+
+
+class Guard(NamedTuple):
+    """A condition that code stands under: the test and whether it must hold or fail."""
+
+    test: r.Expr
+    holds: bool
+
+
+@dataclass(eq=False)
+class Scope:
+    """A namespace. ``kind`` is module, function, class, lambda or comprehension."""
+
+    kind: str
+    node: Union[r.FunctionDef, r.ClassDef, r.Lambda, r.Comprehension, None]
+    parent: Scope | None
+    module: ModuleIndex
+    in_main_guard: bool = False
+    bindings: dict[str, list[Binding]] = field(default_factory=dict)
+    outer_names: set[str] = field(default_factory=set)
+    identifiers: set[str] = field(default_factory=set)
+    returns: list[r.Return] = field(default_factory=list)
+    yields: bool = False
+
+    def bind(self, name: str, binding: Binding) -> None:
+        scope = self
+        if name in self.outer_names:
+            scope = self.module.scope
+        scope.bindings.setdefault(name, []).append(binding)
+
+    @property
+    def function(self) -> Scope | None:
+        """The nearest scope, this one included, that is a function's."""
+        scope: Scope | None = self
+        while scope is not None and scope.kind != "function":
+            scope = scope.parent
+        return scope
+
+    @property
+    def enclosing_class(self) -> Scope | None:
+        """The class whose method this is, or is nested in."""
+        scope: Scope | None = self
+        while scope is not None and scope.kind != "class":
+            scope = scope.parent
+        return scope
+
+
+class Site(NamedTuple):
+    """A call and where it stands. ``loops`` tells whether it may run several times in its function."""
+
+    call: r.Call
+    scope: Scope
+    guards: tuple[Guard, ...]
+    loops: bool
+    statement: r.Statement
+    in_main_guard: bool
+
+
+class AttributeAssignment(NamedTuple):
+    """``receiver.attr = value``."""
+
+    receiver: r.Expr
+    value: r.Expr
+    scope: Scope
+
+
+class ModuleIndex:
+    """The scopes, calls and attribute assignments of one module. ``key`` tells modules apart."""
+
+    def __init__(self, key: str, body: r.Block, name: str = "") -> None:
+        self.key = key
+        self.name = name
+        self.body = body
+        self.scope = Scope("module", None, None, self)
+        self.scopes: dict[tuple[str, Span], Scope] = {}
+        self.sites: list[Site] = []
+        self.attributes: dict[str, list[AttributeAssignment]] = {}
+        self.items: list[AttributeAssignment] = []
+        self.stars: list[r.ImportFrom] = []
+        self.has_main_guard = False
+        _Builder(self).block(body, self.scope, (), False, False)
+
+    def scope_of(self, node: Union[r.FunctionDef, r.ClassDef, r.Lambda, r.Comprehension]) -> Scope:
+        """The scope that ``node`` opens."""
+        return self.scopes[(type(node).__name__, node.span)]
+
+
+class _Builder:
+    """Fills a ``ModuleIndex``; carries down what code stands under, so nothing climbs later."""
+
+    def __init__(self, index: ModuleIndex) -> None:
+        self.index = index
+        self.statement: r.Statement = r.Simple("Pass", (), Span(0, 0))
+
+    def block(
+        self,
+        body: Iterable[r.Statement],
+        scope: Scope,
+        guards: tuple[Guard, ...],
+        loops: bool,
+        main: bool,
+    ) -> None:
+        for statement in body:
+            if isinstance(statement, r.Global):
+                scope.outer_names.update(statement.names)
+        after = guards
+        for statement in body:
+            self.visit(statement, scope, after, loops, main)
+            leaving = _early_exit(statement)
+            if leaving is not None:
+                after = (*after, leaving)
+
+    def visit(
+        self,
+        statement: r.Statement,
+        scope: Scope,
+        guards: tuple[Guard, ...],
+        loops: bool,
+        main: bool,
+    ) -> None:
+        self.statement = statement
+        under = (guards, loops, main)
+        match statement:
+            case r.ExprStatement(value, _):
+                self.expr(value, scope, *under)
+            case r.Assign(targets, value, annotation, _):
+                if annotation is not None:
+                    self.expr(annotation, scope, *under)
+                if value is not None:
+                    self.expr(value, scope, *under)
+                    for target in targets:
+                        self.bind(target, "value", value, scope, (), *under)
+                elif isinstance(targets[0], r.Name):
+                    pass  # a bare annotation binds nothing
+            case r.AugAssign(target, op, value, span):
+                self.expr(value, scope, *under)
+                self.expr(target, scope, *under)
+                if isinstance(target, r.Name):
+                    combined = r.Binary(op, target, value, span)
+                    scope.bind(target.id, Binding("value", combined, scope))
+            case r.Return(value, _):
+                holder = scope.function
+                if holder is not None:
+                    holder.returns.append(statement)
+                self.several([value], scope, *under)
+            case r.Raise(exc, _):
+                self.several([exc], scope, *under)
+            case r.Simple(_, children, _):
+                self.several(children, scope, *under)
+            case r.Import(names, _):
+                for module, alias in names:
+                    bound = alias or module.partition(".")[0]
+                    target_module = module if alias else bound
+                    scope.bind(bound, Binding("import", None, scope, module=target_module))
+            case r.ImportFrom(module, level, names, _):
+                for name, alias in names:
+                    if name == "*":
+                        self.index.stars.append(statement)
+                    else:
+                        scope.bind(
+                            alias or name,
+                            Binding("import", None, scope, module=module, level=level, attr=name),
+                        )
+            case r.If(test, body, orelse, loop, _):
+                self.expr(test, scope, *under)
+                inside_main = r.is_main_test(test)
+                if inside_main and scope.kind == "module":
+                    self.index.has_main_guard = True
+                self.block(
+                    body,
+                    scope,
+                    (*guards, Guard(test, True)),
+                    loops or loop,
+                    main or inside_main,
+                )
+                self.block(orelse, scope, (*guards, Guard(test, False)), loops, main)
+            case r.For(target, iterable, body, orelse, _):
+                self.expr(iterable, scope, *under)
+                self.bind(target, "element", iterable, scope, (), *under)
+                self.block(body, scope, guards, True, main)
+                self.block(orelse, scope, guards, loops, main)
+            case r.With(items, body, _):
+                for item, target in items:
+                    self.expr(item, scope, *under)
+                    if target is not None:
+                        self.bind(target, "context", item, scope, (), *under)
+                self.block(body, scope, guards, loops, main)
+            case r.Try(body, handlers, orelse, final, _):
+                self.block(body, scope, guards, loops, main)
+                for handler in handlers:
+                    self.several([handler.type], scope, *under)
+                    if handler.name is not None:
+                        scope.bind(handler.name, Binding("opaque", None, scope))
+                    self.block(handler.body, scope, guards, loops, main)
+                self.block(orelse, scope, guards, loops, main)
+                self.block(final, scope, guards, loops, main)
+            case r.Match(subject, cases, _):
+                self.expr(subject, scope, *under)
+                for case in cases:
+                    self.block(case, scope, guards, loops, main)
+            case r.FunctionDef():
+                self.function(statement, scope, *under)
+            case r.ClassDef():
+                self.klass(statement, scope, *under)
+
+    def function(
+        self,
+        node: r.FunctionDef,
+        scope: Scope,
+        guards: tuple[Guard, ...],
+        loops: bool,
+        main: bool,
+    ) -> None:
+        self.several(node.decorators, scope, guards, loops, main)
+        for param in node.params:
+            self.several([param.default, param.annotation], scope, guards, loops, main)
+        scope.bind(node.name, Binding("function", node, scope))
+        inner = self.open("function", node, scope, main)
+        for param in node.params:
+            inner.bind(param.name, Binding("param", param, inner, owner=node))
+        self.block(node.body, inner, (), False, main)
+
+    def klass(
+        self,
+        node: r.ClassDef,
+        scope: Scope,
+        guards: tuple[Guard, ...],
+        loops: bool,
+        main: bool,
+    ) -> None:
+        self.several(node.decorators, scope, guards, loops, main)
+        self.several([base.value for base in node.bases], scope, guards, loops, main)
+        scope.bind(node.name, Binding("class", node, scope))
+        self.block(node.body, self.open("class", node, scope, main), guards, loops, main)
+
+    def open(
+        self,
+        kind: str,
+        node: Union[r.FunctionDef, r.ClassDef, r.Lambda, r.Comprehension],
+        parent: Scope,
+        main: bool,
+    ) -> Scope:
+        scope = Scope(kind, node, parent, self.index, main)
+        self.index.scopes[(type(node).__name__, node.span)] = scope
+        return scope
+
+    def bind(
+        self,
+        target: r.Expr,
+        kind: str,
+        value: r.Expr,
+        scope: Scope,
+        index: tuple[int, ...],
+        guards: tuple[Guard, ...],
+        loops: bool,
+        main: bool,
+    ) -> None:
+        match target:
+            case r.Name(name, _):
+                scope.bind(name, Binding(kind, value, scope, index))
+            case r.Sequence(elements, _):
+                for position, element in enumerate(elements):
+                    self.bind(
+                        element, kind, value, scope, (*index, position), guards, loops, main
+                    )
+            case r.Attribute(receiver, attr, _):
+                self.expr(receiver, scope, guards, loops, main)
+                self.index.attributes.setdefault(attr, []).append(
+                    AttributeAssignment(receiver, value, scope)
+                )
+            case r.Subscript(receiver, _, _):
+                self.expr(target, scope, guards, loops, main)
+                self.index.items.append(AttributeAssignment(target, value, scope))
+            case r.Other(_, children, _):
+                for child in children:
+                    self.bind(child, "opaque", value, scope, index, guards, loops, main)
+
+    def several(
+        self,
+        values: Iterable[r.Expr | None],
+        scope: Scope,
+        guards: tuple[Guard, ...],
+        loops: bool,
+        main: bool,
+    ) -> None:
+        for value in values:
+            if value is not None:
+                self.expr(value, scope, guards, loops, main)
+
+    def expr(
+        self,
+        value: r.Expr,
+        scope: Scope,
+        guards: tuple[Guard, ...],
+        loops: bool,
+        main: bool,
+    ) -> None:
+        under = (guards, loops, main)
+        match value:
+            case r.Const():
+                pass
+            case r.Name(name, _):
+                scope.identifiers.add(name)
+            case r.Attribute(receiver, attr, _):
+                scope.identifiers.add(attr)
+                self.expr(receiver, scope, *under)
+            case r.Call(func, args, _):
+                self.index.sites.append(Site(value, scope, guards, loops, self.statement, main))
+                self.expr(func, scope, *under)
+                self.several([arg.value for arg in args], scope, *under)
+            case r.Lambda(params, body, _):
+                self.several([param.default for param in params], scope, *under)
+                inner = self.open("lambda", value, scope, main)
+                for param in params:
+                    inner.bind(param.name, Binding("param", param, inner, owner=value))
+                self.expr(body, inner, guards, loops, main)
+                scope.identifiers |= inner.identifiers
+            case r.Comprehension(results, clauses, _):
+                inner = self.open("comprehension", value, scope, main)
+                for target, iterable, tests in clauses:
+                    self.expr(iterable, inner, guards, True, main)
+                    self.bind(target, "element", iterable, inner, (), guards, True, main)
+                    self.several(tests, inner, guards, True, main)
+                self.several(results, inner, guards, True, main)
+                scope.identifiers |= inner.identifiers
+            case r.Walrus(target, inner_value, _):
+                self.expr(inner_value, scope, *under)
+                scope.bind(target.id, Binding("value", inner_value, scope))
+            case r.Conditional(test, body, orelse, _):
+                self.expr(test, scope, *under)
+                self.expr(body, scope, (*guards, Guard(test, True)), loops, main)
+                self.expr(orelse, scope, (*guards, Guard(test, False)), loops, main)
+            case r.Boolean(op, left, right, _):
+                self.expr(left, scope, *under)
+                self.expr(right, scope, (*guards, Guard(left, op == "and")), loops, main)
+            case r.Other(kind, children, _):
+                if kind in ("Yield", "From") and (holder := scope.function) is not None:
+                    holder.yields = True
+                self.several(children, scope, *under)
+            case _:
+                self.several(subexpressions(value), scope, *under)
+
+
+def _early_exit(statement: r.Statement) -> Guard | None:
+    """``if test: return`` puts all that follows under «test does not hold»."""
+    if not isinstance(statement, r.If) or statement.loop or statement.orelse or not statement.body:
+        return None
+    leaves = isinstance(statement.body[-1], (r.Return, r.Raise)) or (
+        isinstance(statement.body[-1], r.Simple) and statement.body[-1].kind == "Continue"
+    )
+    return Guard(statement.test, False) if leaves else None
+
+
+def subexpressions(value: r.Expr) -> Iterator[r.Expr]:
+    """The expressions directly inside ``value``."""
+    match value:
+        case r.Attribute(inner, _, _) | r.Not(inner, _) | r.Await(inner, _):
+            yield inner
+        case r.Call(func, args, _):
+            yield func
+            yield from (arg.value for arg in args)
+        case r.Binary(_, left, right, _) | r.Boolean(_, left, right, _):
+            yield left
+            yield right
+        case r.Conditional(test, body, orelse, _):
+            yield from (test, body, orelse)
+        case r.Compare(left, _, rights, _):
+            yield left
+            yield from rights
+        case r.Joined(parts, _) | r.Sequence(parts, _) | r.Other(_, parts, _):
+            yield from parts
+        case r.Mapping(items, _):
+            for key, item in items:
+                if key is not None:
+                    yield key
+                yield item
+        case r.Subscript(inner, index, _):
+            yield inner
+            yield index
+        case r.Walrus(_, inner, _) | r.Lambda(_, inner, _):
+            yield inner
+        case r.Comprehension(results, clauses, _):
+            yield from results
+            for _, iterable, tests in clauses:
+                yield iterable
+                yield from tests
+
+
+def walk(value: r.Expr) -> Iterator[r.Expr]:
+    """``value`` and every expression inside it."""
+    yield value
+    for inner in subexpressions(value):
+        yield from walk(inner)
+
+
+def walk_statements(body: r.Block) -> Iterator[r.Statement]:
+    """Every statement of ``body`` and of the blocks inside it, functions and classes included."""
+    for statement in body:
+        yield statement
+        for block in blocks_of(statement):
+            yield from walk_statements(block)
+
+
+def blocks_of(statement: r.Statement) -> Iterator[r.Block]:
+    """The blocks directly inside ``statement``."""
+    match statement:
+        case r.If(_, body, orelse, _, _) | r.For(_, _, body, orelse, _):
+            yield body
+            yield orelse
+        case r.With(_, body, _):
+            yield body
+        case r.Try(body, handlers, orelse, final, _):
+            yield body
+            for handler in handlers:
+                yield handler.body
+            yield orelse
+            yield final
+        case r.Match(_, cases, _):
+            yield from cases
+        case r.FunctionDef() | r.ClassDef():
+            yield statement.body
