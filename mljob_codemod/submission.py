@@ -89,8 +89,8 @@ def _blocks(plans: Sequence[JobPlan]) -> frozenset[str]:
         blocks.add("mixed")
     elif methods == {"submit_file"}:
         blocks.add("file_only")
-    if any(plan.output_arguments for plan in plans):
-        blocks.add("outputs")
+    outputs = any(plan.output_arguments for plan in plans)
+    blocks.add("outputs" if outputs else "no_outputs")
     return frozenset(blocks)
 
 
@@ -208,7 +208,9 @@ def _integrations(plan: JobPlan, settings: SubmissionSettings) -> Iterator[str]:
 def _instances(plan: JobPlan, settings: SubmissionSettings) -> Iterator[str]:
     nodes = settings.target_instances or plan.compute.nodes
     if nodes > 1:
-        origin = "the setting target_instances" if settings.target_instances else "found in the script"
+        origin = (
+            "the setting target_instances" if settings.target_instances else "found in the script"
+        )
         yield from _comments([f"nodes: {origin}"])
         yield f"{_INDENT}target_instances={nodes},"
     if settings.min_instances is not None:

@@ -1,0 +1,70 @@
+"""The interpreters whose Snowflake client the tests in this folder drive."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pytest
+
+OLDEST = "1.26.0"
+CACHE = Path(__file__).parents[2] / ".cache" / "clients"
+
+_given = os.environ.get("MLJOB_CLIENT_PYTHONS", "")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "client: runs a submission through the Snowflake client")
+
+
+@pytest.fixture(scope="session", params=_given.split(os.pathsep) if _given else ["newest", OLDEST])
+def client_python(request: pytest.FixtureRequest) -> Path:
+    """An interpreter with the newest client, then one with the oldest that is supported.
+
+    The newest is the one beside this pytest; the oldest is installed once into a cache.
+    ``MLJOB_CLIENT_PYTHONS`` (paths) names other interpreters.
+    """
+    wanted: str = request.param
+    if _given:
+        return Path(wanted)
+    if wanted == "newest" and _is_supported() and _has_client():
+        return Path(sys.executable)
+    return _install(wanted)
+
+
+def _is_supported() -> bool:
+    return sys.version_info[:2] <= (3, 12)
+
+
+def _has_client() -> bool:
+    try:
+        version("snowflake-ml-python")
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def _install(wanted: str) -> Path:
+    """An environment with the client, made once; skips, and says why, if pip cannot make it."""
+    folder = CACHE / wanted
+    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    complete = folder / "complete"
+    if complete.exists():
+        return python
+    base = sys.executable if _is_supported() else shutil.which("python3.12")
+    if base is None:
+        pytest.skip("the client needs Python 3.10, 3.11 or 3.12, and there is none here")
+    subprocess.run([base, "-m", "venv", "--clear", folder], check=True)
+    (CACHE / ".gitignore").write_text("*\n")
+    requirement = "snowflake-ml-python" + ("" if wanted == "newest" else f"=={wanted}")
+    pip = subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", requirement], capture_output=True, text=True
+    )
+    if pip.returncode:
+        pytest.skip(f"pip cannot install {requirement}: {pip.stderr.strip()[-400:]}")
+    complete.touch()
+    return python

@@ -1,0 +1,484 @@
+"""The text of submit_job.py, and what its functions do; ``tests/client`` runs it through the client."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from mljob_codemod.plan import (
+    Compute,
+    Evidence,
+    JobPlan,
+    OutputArgument,
+    Package,
+    Service,
+)
+from mljob_codemod.submission import (
+    SubmissionSettings,
+    is_generated,
+    literal,
+    render_submission,
+    submission_state,
+)
+
+RESULTS = "$MLRS_STAGE_RESULT_PATH"
+HOSTILE = (
+    "it's.py",
+    'say "hi".py',
+    """both ' and " and ''.py""",
+    'triple """.py',
+    "line\nbreak\r.py",
+    "{braces} %(prog)s %s.py",
+    "$JOBS $TITLE ${x}.py",
+    "back\\slash\\.py",
+    "größe 数据 \u202e\U0001f680.py",
+    "\udcff.py",
+)
+
+
+def plan(script: str = "train.py", **fields: Any) -> JobPlan:
+    return JobPlan(script, **{"root": ".", "entrypoint": script, **fields})
+
+
+def output(option: str, *passed: str, position: int | None = None) -> OutputArgument:
+    return OutputArgument(option, "out", "train.py", 20, "path", passed=passed, position=position)
+
+
+FULL = plan(
+    compute=Compute(True, "GPU_NV_S", None, 2, (Evidence("train.py", 34, 'model.to("cuda")'),)),
+    packages=[Package("cv2", "opencv-python", "custom", "train.py", 3)],
+    pip_requirements=["opencv-python", *(f"a-package-with-a-name=={i}" for i in range(3))],
+    services=[
+        Service("huggingface", ("huggingface.co",), "train.py", 9),
+        Service("wandb", ("api.wandb.ai",), "train.py", 11),
+    ],
+    output_arguments=[
+        output("--out", "--out", f"{RESULTS}/out"),
+        output("--log"),
+        output("dest", f"{RESULTS}/dest", position=1),
+    ],
+    returns=True,
+)
+FOLDER = plan(
+    "tools/it's.py",
+    root="..",
+    entrypoint="project/tools/it's.py",
+    method="submit_directory",
+    local_modules=["a.py", "b/__init__.py", "c.py", "d.py"],
+)
+SETTINGS = SubmissionSettings(
+    connection="dev",
+    database="ML",
+    schema="JOBS",
+    stage="payloads",
+    query_warehouse="WH",
+    integrations={"huggingface": "HF_ACCESS", "pip_install": "PYPI_ACCESS"},
+    min_instances=1,
+    args={"train.py": ("--epochs", "3")},
+)
+SHAPES: dict[str, tuple[list[JobPlan], SubmissionSettings, str]] = {
+    "file": ([plan()], SubmissionSettings(), "."),
+    "everything": ([FULL], SETTINGS, "."),
+    "folder": ([FOLDER], SETTINGS, "tools"),
+    "folder_with_outputs": (
+        [plan(method="submit_directory", output_arguments=FULL.output_arguments)],
+        SETTINGS,
+        ".",
+    ),
+    "several_files": ([plan("a/x.py", root="a"), plan("a/y.py", root="a")], SETTINGS, "a"),
+    "several_mixed": ([FULL, plan("other.py", method="submit_directory")], SETTINGS, "."),
+    "several_folders": (
+        [plan(name, root="src lib", method="submit_directory") for name in ("x.py", "y.py")],
+        SETTINGS,
+        ".",
+    ),
+    "hostile": (
+        [
+            plan(
+                name,
+                root=f"{name}/{name}",
+                compute=Compute(reasons=(Evidence(name, 1, name),), compute_pool=name),
+                packages=[Package(name, name, "custom", name, 1)],
+                pip_requirements=[name],
+                services=[Service(name, (), name, 1)],
+                output_arguments=[output(name, name, name)],
+                local_modules=[name],
+                method="submit_directory",
+            )
+            for name in HOSTILE
+        ],
+        SubmissionSettings(
+            *HOSTILE[:6],
+            integrations={HOSTILE[0]: HOSTILE[1]},
+            args=dict.fromkeys(HOSTILE, HOSTILE),
+        ),
+        ".",
+    ),
+    **{f"hostile_{i}": ([plan(name)], SETTINGS, ".") for i, name in enumerate(HOSTILE)},
+}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one file for each of SHAPES."""
+    folder = tmp_path_factory.mktemp("submissions")
+    for name, shape in SHAPES.items():
+        (folder / f"{name}.py").write_text(render_submission(*shape), "utf-8")
+    return folder
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Callable[..., ModuleType]:
+    """Import the submission of some plans from a file that lies in ``tmp_path``."""
+
+    def import_submission(*plans: JobPlan, **settings: Any) -> ModuleType:
+        path = tmp_path / "submit_job.py"
+        path.write_text(
+            render_submission(plans, SubmissionSettings(**settings), "."), encoding="utf-8"
+        )
+        spec = importlib.util.spec_from_file_location("submit_job", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return import_submission
+
+
+@pytest.mark.parametrize("command", [["format", "--diff"], ["check"]], ids=["format", "check"])
+def test_formatter_and_linter_have_nothing_to_do(written: Path, command: list[str]) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "ruff", *command, "--isolated", "--no-cache", "."],
+        cwd=written,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_strict_type_check_passes(written: Path) -> None:
+    run = subprocess.run(
+        [
+            *(sys.executable, "-m", "mypy", "--strict", "--ignore-missing-imports"),
+            *("--python-version=3.10", "--no-site-packages", "--cache-dir", os.devnull),
+            *sorted(path.name for path in written.glob("*.py")),
+        ],
+        cwd=written,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_literal_reads_back(text: str) -> None:
+    assert eval(literal(text)) == text
+
+
+def test_hostile_text_arrives_as_data(load: Callable[..., ModuleType], tmp_path: Path) -> None:
+    module = load(*SHAPES["hostile"][0], stage=HOSTILE[1], args={HOSTILE[0]: HOSTILE})
+    assert list(module.JOBS) == list(HOSTILE)
+    assert (module.STAGE, module.JOBS[HOSTILE[0]].args) == (HOSTILE[1], list(HOSTILE))
+    for name, job in module.JOBS.items():
+        assert (job.entrypoint, job.compute_pool) == (name, name)
+        assert job.root == tmp_path / name / name
+        assert job.pip_requirements == [name]
+        assert job.outputs == [module.Output(name, [name, name])]
+
+
+def test_settings_and_reasons_stand_in_the_job(load: Callable[..., ModuleType]) -> None:
+    text = render_submission([FULL], SETTINGS, ".")
+    for expected in (
+        'CONNECTION: str | None = "dev"\n',
+        'STAGE: str | None = "payloads"\n',
+        "# train.py:34: model.to('cuda')\n        compute_pool=\"SYSTEM_COMPUTE_POOL_GPU\",\n",
+        "# train.py:3 imports cv2, which the runtime image does not have\n",
+        "# pip_install (for pip_requirements) by PYPI_ACCESS\n",
+        "# huggingface (train.py:9) by HF_ACCESS\n",
+        "# no integration is set yet for wandb (train.py:11)\n",
+        'external_access_integrations=["PYPI_ACCESS", "HF_ACCESS"],\n',
+        "# nodes: found in the script\n        target_instances=2,\n",
+        "min_instances=1,\n",
+        "returns_value=True,\n",
+    ):
+        assert expected in text
+    assert "# nodes: the setting target_instances\n        target_instances=4," in (
+        render_submission([FULL], SubmissionSettings(target_instances=4), ".")
+    )
+
+
+@pytest.mark.parametrize(
+    ("compute", "setting", "pool"),
+    [
+        (Compute(), None, "SYSTEM_COMPUTE_POOL_CPU"),
+        (Compute(gpu=True), None, "SYSTEM_COMPUTE_POOL_GPU"),
+        (Compute(gpu=True, compute_pool="BIG"), None, "BIG"),
+        (Compute(gpu=True, compute_pool="BIG"), "MINE", "MINE"),
+    ],
+)
+def test_compute_pool(
+    load: Callable[..., ModuleType], compute: Compute, setting: str | None, pool: str
+) -> None:
+    module = load(plan(compute=compute), compute_pool=setting)
+    assert module.JOBS["train.py"].compute_pool == pool
+
+
+@pytest.mark.parametrize(
+    ("root", "folder", "expression"),
+    [
+        (".", ".", "HERE"),
+        ("a", "a", "HERE"),
+        (".", "a/b", "HERE.parent.parent"),
+        ("a/src", "a", 'HERE / "src"'),
+        ("..", "a", "HERE.parent.parent"),
+        ("../other", ".", 'HERE.parent / "other"'),
+    ],
+)
+def test_root_is_found_from_the_file(root: str, folder: str, expression: str) -> None:
+    text = render_submission([plan(f"{folder}/t.py", root=root)], SubmissionSettings(), folder)
+    assert f"        root={expression},\n" in text
+
+
+def test_state_follows_the_digest() -> None:
+    text = render_submission([plan()], SETTINGS, ".")
+    assert text == render_submission([plan()], SETTINGS, ".")
+    assert submission_state(text) == "generated"
+    assert submission_state(text.replace("\n", "\r\n")) == "generated"
+    assert submission_state(text.replace('"dev"', '"prod"')) == "edited"
+    assert submission_state(text + "\n") == "edited"
+    assert submission_state("print('mine')\n") == "foreign"
+    assert is_generated(text)
+    assert is_generated(text.replace('"dev"', '"prod"'))
+    assert not is_generated(text.partition("\n")[2])
+
+
+def test_help_needs_no_client(written: Path, tmp_path: Path) -> None:
+    (tmp_path / "snowflake").mkdir()
+    (tmp_path / "snowflake" / "__init__.py").write_text("raise ImportError('imported')")
+    run = subprocess.run(
+        [sys.executable, written / "several_mixed.py", "--help"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "SCRIPT" in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "passed"),
+    [
+        ([], []),
+        (["--epochs", "3", "in.csv", "-v", "-1"], ["--epochs", "3", "in.csv", "-v", "-1"]),
+        (["in.csv", "--wait", "--epochs=3"], ["in.csv", "--epochs=3"]),
+        (["--sta", "x", "--", "--wait", "--", "y"], ["--sta", "x", "--wait", "--", "y"]),
+    ],
+)
+def test_what_is_not_an_own_option_goes_to_the_script(
+    load: Callable[..., ModuleType], arguments: list[str], passed: list[str]
+) -> None:
+    assert load(plan()).parse_arguments(arguments)[2] == passed
+
+
+@pytest.mark.parametrize(
+    ("given", "arguments"),
+    [
+        ([], ["--out", f"{RESULTS}/out"]),
+        (["--epochs", "3"], ["--epochs", "3", "--out", f"{RESULTS}/out"]),
+        (["--out", "/mnt/x"], ["--out", "/mnt/x"]),
+        (["--out=/mnt/x"], ["--out=/mnt/x"]),
+        (["--outer"], ["--outer", "--out", f"{RESULTS}/out"]),
+        (["a", "--", "--out"], ["a", "--out", f"{RESULTS}/out", "--", "--out"]),
+    ],
+)
+def test_output_option_is_passed_unless_given(
+    load: Callable[..., ModuleType], given: list[str], arguments: list[str]
+) -> None:
+    module = load(plan(output_arguments=[output("--out", "--out", f"{RESULTS}/out")]))
+    assert module.add_outputs(module.JOBS["train.py"], given) == arguments
+
+
+@pytest.mark.parametrize(
+    ("given", "arguments"),
+    [
+        (["in.csv"], ["in.csv", f"{RESULTS}/dest"]),
+        (["in.csv", "-v"], ["in.csv", f"{RESULTS}/dest", "-v"]),
+        (["in.csv", "/mnt/x", "-v"], ["in.csv", "/mnt/x", "-v"]),
+        (["-v", "in.csv"], ["-v", "in.csv", f"{RESULTS}/dest"]),
+    ],
+)
+def test_output_positional_is_passed_unless_given(
+    load: Callable[..., ModuleType], given: list[str], arguments: list[str]
+) -> None:
+    module = load(plan(output_arguments=[output("dest", f"{RESULTS}/dest", position=1)]))
+    assert module.add_outputs(module.JOBS["train.py"], given) == arguments
+
+
+@pytest.mark.parametrize(
+    ("defaults", "given", "arguments"),
+    [
+        (["--e", "3"], ["mine"], ["--e", "3", "mine"]),
+        (["--e", "3"], [], [f"{RESULTS}/dest", "--e", "3"]),
+        (["--e", "3"], ["--x"], [f"{RESULTS}/dest", "--e", "3", "--x"]),
+        (["/mnt/x"], ["--x"], ["/mnt/x", "--x"]),
+    ],
+)
+def test_default_arguments_come_first_and_count(
+    load: Callable[..., ModuleType], defaults: list[str], given: list[str], arguments: list[str]
+) -> None:
+    outputs = [output("dest", f"{RESULTS}/dest", position=0)]
+    module = load(plan(output_arguments=outputs), args={"train.py": tuple(defaults)})
+    assert module.add_outputs(module.JOBS["train.py"], given) == arguments
+
+
+@pytest.mark.parametrize(
+    ("given", "warned"),
+    [
+        (["--out", "runs/1"], "--out 'runs/1'"),
+        (["--out=runs/1"], "--out 'runs/1'"),
+        (["-oruns/1"], "-o 'runs/1'"),
+        (["runs/1"], "dest 'runs/1'"),
+        (["/mnt/dest", "--out", "/mnt/x"], None),
+        (["/mnt/dest", f"--out={RESULTS}/x"], None),
+        (["s3://bucket/x", "--out", "@stage/x"], None),
+        ([], None),
+    ],
+)
+def test_relative_output_is_warned_of(
+    load: Callable[..., ModuleType],
+    capsys: pytest.CaptureFixture[str],
+    given: list[str],
+    warned: str | None,
+) -> None:
+    outputs = [output("--out"), output("-o"), output("dest", f"{RESULTS}/dest", position=0)]
+    module = load(plan(output_arguments=outputs))
+    module.add_outputs(module.JOBS["train.py"], given)
+    errors = capsys.readouterr().err
+    assert errors.startswith(f"warning: {warned} is in") if warned else errors == ""
+
+
+def launcher_passes(arguments: list[str]) -> list[str] | None:
+    """What the launcher of snowflake-ml-python gives the script, None if it takes some itself."""
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    parser.add_argument("entrypoint")
+    parser.add_argument("--script_main_func")
+    parser.add_argument("--function_args")
+    try:
+        own, rest = parser.parse_known_args(["train.py", *arguments])
+    except (argparse.ArgumentError, SystemExit):
+        return None
+    return None if own.script_main_func or own.function_args else rest
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--epochs", "3", "in.csv", "-v", "out"],
+        ["-f", "-s", "1", "--seed", "2", "--fold", "3"],
+        ["--f", "1"],
+        ["--s=1"],
+        ["--script", "x", "pos"],
+        ["--function_args", "x"],
+        ["-h"],
+        ["in.csv", "--help"],
+        ["--he"],
+        ["-hidden"],
+        ["--", "x"],
+        ["--epochs", "3", "--", "--x"],
+        ["-"],
+        [""],
+    ],
+)
+def test_launcher_takes_no_argument_of_the_script(
+    load: Callable[..., ModuleType], arguments: list[str]
+) -> None:
+    protected = load(plan()).protect(arguments)
+    assert launcher_passes(protected) == arguments
+    if launcher_passes(arguments) == arguments and "--" not in arguments:
+        assert protected == arguments, "protected without need"
+
+
+@pytest.fixture
+def main(load: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    def run(*arguments: str, version: str | None = "1.26.0", **settings: Any) -> None:
+        module = load(plan("a.py"), plan("b.py"), **settings)
+
+        def installed(name: str) -> str:
+            if version is None:
+                raise module.PackageNotFoundError(name)
+            return version
+
+        monkeypatch.setattr(module, "version", installed)
+        monkeypatch.setattr(sys, "argv", ["submit_job.py", *arguments])
+        module.main()
+
+    return run  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        (["a.py"], {}, "no stage: set `stage` in [tool.mljob-codemod]"),
+        ([], {"stage": "s"}, "SCRIPT must be one of: a.py, b.py"),
+        (["c.py"], {"stage": "s"}, "SCRIPT must be one of: a.py, b.py"),
+        (["a.py"], {"stage": "s", "version": None}, 'pip install "snowflake-ml-python>=1.26"'),
+        (["a.py", "--stage", "s"], {"version": "1.9.2"}, "1.9.2 is installed, 1.26 or newer"),
+    ],
+)
+def test_what_is_missing_is_said(
+    main: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    options: dict[str, Any],
+    message: str,
+) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 11, 0, "final", 0))
+    with pytest.raises(SystemExit) as stopped:
+        main(*arguments, **options)
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_python_without_runtime_image_is_refused(
+    main: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 13, 0, "final", 0))
+    with pytest.raises(SystemExit) as stopped:
+        main("a.py", stage="s")
+    assert stopped.value.code == 2
+    assert "Python 3.10, 3.11 or 3.12" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["a[1]/x.csv", "a*/x.csv", "plain?", "x.v[2]"])
+def test_names_that_break_the_upload_stop_it(
+    load: Callable[..., ModuleType], tmp_path: Path, name: str
+) -> None:
+    module = load(plan(root="src", method="submit_directory"))
+    file = tmp_path / "src" / name
+    file.parent.mkdir(parents=True)
+    file.write_text("x")
+    with pytest.raises(module.Stop, match="cannot upload"):
+        module.copy_payload(module.JOBS["train.py"], tmp_path / "copy")
+
+
+def test_harmless_names_are_sent(load: Callable[..., ModuleType], tmp_path: Path) -> None:
+    module = load(plan(root="src", method="submit_directory"))
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "image[1].png").write_text("x")
+    (tmp_path / "src" / "gone").symlink_to("nowhere")
+    module.copy_payload(module.JOBS["train.py"], tmp_path / "copy")
+    assert [path.name for path in (tmp_path / "copy").iterdir()] == ["image[1].png"]
