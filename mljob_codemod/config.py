@@ -90,7 +90,7 @@ def matches_rule(choices: Iterable[str], code: str, name: str) -> bool:
 
 def common_folder(paths: Sequence[Path]) -> Path:
     """The deepest folder that holds all of ``paths``, where the search for settings starts."""
-    folders = [path if path.is_dir() else path.parent for path in map(Path.absolute, paths)]
+    folders = [path if os.path.isdir(path) else path.parent for path in map(Path.absolute, paths)]
     return Path(os.path.commonpath(folders)) if folders else Path.cwd()
 
 

@@ -87,7 +87,11 @@ def discover(paths: Sequence[Path], settings: Settings) -> Discovery:
             # Of a file and the links to it, the file's own path is the better name.
             if known is None or (known.path.is_symlink() and not known.given):
                 files[real] = SourceFile(found, shown_path(found), given)
-    return Discovery(tuple(sorted(files.values(), key=lambda file: file.shown)), tuple(errors))
+    return Discovery(
+        tuple(sorted(files.values(), key=lambda file: file.shown)),
+        # A folder that two of the paths lead to is reported once.
+        tuple({str(error): error for error in errors}.values()),
+    )
 
 
 def _refuse(path: Path) -> None:
@@ -121,7 +125,7 @@ def _walk(folder: Path, ignores: _Ignores, errors: list[InputError]) -> Iterator
                     folders.append(path)
             elif (
                 entry.name.endswith(".py")
-                and path.is_file()
+                and os.path.isfile(path)
                 and not is_skipped_file(path)
                 and not (entry.is_symlink() and link_leaves_tree(path))
                 and not ignores.skips(path, is_folder=False)
@@ -136,7 +140,7 @@ def is_skipped_folder(path: Path) -> bool:
         path.name.startswith(".")
         or path.name in SKIPPED_FOLDERS
         or path.name.endswith(".egg-info")
-        or any((path / mark).exists() for mark in ENVIRONMENT_MARKS)
+        or any(os.path.exists(path / mark) for mark in ENVIRONMENT_MARKS)
     )
 
 
@@ -176,7 +180,7 @@ class _Ignores:
         A folder that was named although git ignores it is wanted all the same: then only the
         .gitignore files inside it count.
         """
-        top = next((up for up in (folder, *folder.parents) if (up / ".git").exists()), folder)
+        top = next((up for up in (folder, *folder.parents) if os.path.exists(up / ".git")), folder)
         self._top = top
         if top != folder and self._git_ignores(folder, is_folder=True):
             self._top = folder
