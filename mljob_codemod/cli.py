@@ -80,9 +80,9 @@ def cli() -> None:
 
     \b
     Examples:
-      mljob-codemod check                  what keeps the scripts here from running as jobs
+      mljob-codemod check                  what keeps scripts from running as jobs
       mljob-codemod apply --diff train.py  show the changes, write nothing
-      mljob-codemod apply train.py         rewrite the script, write submit_job.py beside it
+      mljob-codemod apply train.py         rewrite it, write submit_job.py beside it
       python submit_job.py --wait          run it in Snowflake
 
     \b
@@ -90,8 +90,10 @@ def cli() -> None:
     2 a usage or input error.
 
     \b
-    Completion of commands and options, for bash (zsh and fish: put their name for bash):
-      eval "$(_MLJOB_CODEMOD_COMPLETE=bash_source mljob-codemod)"
+    Completion of commands and options, in the start-up file of the shell:
+      eval "$(_MLJOB_CODEMOD_COMPLETE=bash_source mljob-codemod)"      # bash
+      eval "$(_MLJOB_CODEMOD_COMPLETE=zsh_source mljob-codemod)"       # zsh
+      _MLJOB_CODEMOD_COMPLETE=fish_source mljob-codemod | source       # fish
     """
 
 
@@ -148,7 +150,7 @@ def _common(command: _Command) -> _Command:
     return command
 
 
-@cli.command()
+@cli.command(short_help="Show findings and what would be done; write nothing.")
 @_common
 @click.option("--show-settings", is_flag=True, help="Print the settings and the files, then stop.")
 def check(
@@ -188,7 +190,7 @@ def check(
     return PENDING if any(each.level.value != "note" for each in report.findings) else CLEAN
 
 
-@cli.command()
+@cli.command(short_help="Rewrite scripts and write submit_job.py.")
 @_common
 @click.option("--diff", is_flag=True, help="Print the changes as a unified diff; write nothing.")
 @click.option(
@@ -274,7 +276,7 @@ def _print_changes(
         click.echo(text, nl=False, color=True)
 
 
-@cli.command()
+@cli.command(short_help="Explain a finding and its fix.")
 @click.argument("code")
 def explain(code: str) -> int:
     """Explain a finding: what it means for a job and how it is fixed.

@@ -107,7 +107,7 @@ def test_first_run_rewrites_and_fails_second_passes(repository: tuple[Path, Shel
     folder, pre_commit = repository
     checked = pre_commit("mljob-codemod-check", "--all-files")
     assert checked.returncode == 1
-    assert "train.py:12:5 MLJ1" in checked.stdout, checked.stdout + checked.stderr
+    assert "train.py:11:5 MLJ1" in checked.stdout, checked.stdout + checked.stderr
 
     first = pre_commit("mljob-codemod-apply", "--all-files")
     assert first.returncode == 1
