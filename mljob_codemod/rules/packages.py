@@ -1,0 +1,155 @@
+"""What the runtime images hold, and which distribution an import comes from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Final
+
+from mljob_codemod.errors import ConfigError
+from mljob_codemod.rules.rows import FOLDER, as_text, as_texts, parse_toml, read_text
+
+KINDS: Final = ("cpu", "gpu")
+
+
+@dataclass(frozen=True)
+class RuntimePackage:
+    """A distribution in the runtime images; ``versions`` maps an image such as "cpu3.11" to its version."""
+
+    distribution: str
+    imports: tuple[str, ...]
+    versions: Mapping[str, str]
+
+    def version(self, kind: str, python: str) -> str | None:
+        """The version in the image of that kind ("cpu", "gpu") and Python, or None where it is not."""
+        return self.versions.get(kind + python)
+
+
+@dataclass(frozen=True)
+class RuntimePackages:
+    """The packages of one release of the runtime."""
+
+    runtime: str
+    pythons: tuple[str, ...]
+    packages: Mapping[str, RuntimePackage]
+    """By normalized name of the distribution."""
+
+    def named(self, distribution: str) -> RuntimePackage | None:
+        """The package of that distribution, however its name is spelled."""
+        return self.packages.get(normalize(distribution))
+
+    def providing(self, import_name: str) -> RuntimePackage | None:
+        """The package that ``import_name`` (dotted or not) is imported from."""
+        for name in _prefixes(import_name):
+            if name in self._by_import:
+                return self._by_import[name]
+        return None
+
+    @cached_property
+    def _by_import(self) -> Mapping[str, RuntimePackage]:
+        return {name: package for package in self.packages.values() for name in package.imports}
+
+
+@dataclass(frozen=True)
+class Distributions:
+    """Names of distributions that cannot be told from the name of the import."""
+
+    names: Mapping[str, str]
+    not_on_index: frozenset[str]
+
+    def providing(self, import_name: str) -> str | None:
+        """The distribution for ``import_name`` (dotted or not); None: the index has none."""
+        for name in _prefixes(import_name):
+            if name in self.not_on_index:
+                return None
+            if name in self.names:
+                return self.names[name]
+            owner, _, last = name.rpartition(".")
+            pattern = self.names.get(f"{owner}.*") if owner else None
+            if pattern is not None:
+                return pattern.replace("*", last.replace("_", "-"))
+        return import_name.partition(".")[0].replace("_", "-")
+
+
+def normalize(distribution: str) -> str:
+    """The name of a distribution as the package index compares it."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def _prefixes(import_name: str) -> Iterator[str]:
+    """``a.b.c``, ``a.b``, ``a``."""
+    while import_name:
+        yield import_name
+        import_name = import_name.rpartition(".")[0]
+
+
+def load_runtime_packages(path: Path) -> RuntimePackages:
+    """The packages in a file of the form of ``runtime_packages.toml``."""
+    tables = parse_toml(read_text(path), path)
+    key = "runtime"
+    try:
+        runtime = as_text(tables.get(key))
+        pythons = as_texts(tables.get(key := "pythons"))
+        versions = _as_versions(as_text(tables.get(key := "packages")), pythons)
+        imports = {}
+        for key, value in tables.get("imports", {}).items():
+            if key not in versions:
+                raise ValueError("is not among the packages")
+            imports[key] = as_texts(value)
+    except ValueError as error:
+        raise ConfigError(str(path), f"{key}: {error}") from None
+    packages = {
+        normalize(name): RuntimePackage(
+            name, imports.get(name, (name.replace("-", "_").lower(),)), images
+        )
+        for name, images in versions.items()
+    }
+    return RuntimePackages(runtime, pythons, packages)
+
+
+def _as_versions(lines: str, pythons: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:
+    """From the lines, by distribution, the version in each image."""
+    images = {kind + python: (kind + python,) for kind in KINDS for python in pythons}
+    every = tuple(images)
+    images |= {kind: tuple(kind + python for python in pythons) for kind in KINDS}
+    versions: dict[str, dict[str, str]] = {}
+    for line in filter(None, lines.splitlines()):
+        try:
+            name, version, *where = line.split()
+            named = [image for word in where for image in images[word]] if where else every
+        except (KeyError, ValueError):
+            raise ValueError(f"{line!r} must be a name, a version and images") from None
+        known = versions.setdefault(name, {})
+        for image in named:
+            if known.setdefault(image, version) != version:
+                raise ValueError(f"{name} has two versions in {image}")
+    return versions
+
+
+def load_distributions(path: Path) -> Distributions:
+    """The names in a file of the form of ``distributions.toml``."""
+    tables = parse_toml(read_text(path), path)
+    key = "not-on-index"
+    try:
+        missing = frozenset(as_texts(tables.get(key)))
+        names = {}
+        for key, name in tables.get("distributions", {}).items():
+            names[key] = as_text(name)
+    except ValueError as error:
+        raise ConfigError(str(path), f"{key}: {error}") from None
+    return Distributions(names, missing)
+
+
+@lru_cache(maxsize=1)
+def runtime_packages() -> RuntimePackages:
+    """The packages of the newest runtime release whose list is known."""
+    return load_runtime_packages(FOLDER / "runtime_packages.toml")
+
+
+@lru_cache(maxsize=1)
+def distributions() -> Distributions:
+    """The shipped names of distributions."""
+    return load_distributions(FOLDER / "distributions.toml")
