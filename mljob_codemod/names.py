@@ -28,7 +28,7 @@ class External(NamedTuple):
 class LocalModule(NamedTuple):
     """A module of the project."""
 
-    index: ModuleIndex
+    module: ModuleIndex
 
 
 class Definition(NamedTuple):
@@ -60,7 +60,7 @@ class Program:
                 name = last_name(site.call.func)
                 if name is not None:
                     self._by_called_name.setdefault(name, []).append(site)
-        self._entities: dict[tuple[str, r.Expr, int], tuple[Entity, ...]] = {}
+        self._entities: dict[tuple[r.Expr, Scope], tuple[Entity, ...]] = {}
         self._callers: dict[tuple[str, Span], tuple[Site, ...]] = {}
 
     def sites(self) -> Iterator[Site]:
@@ -95,7 +95,7 @@ class Program:
         """What ``expr`` refers to; empty when it cannot be known."""
         if depth > _DEPTH or not isinstance(expr, (r.Name, r.Attribute, r.Conditional, r.Boolean)):
             return ()
-        key = (scope.module.key, expr, id(scope))
+        key = (expr, scope)
         if key not in self._entities:
             self._entities[key] = ()  # a cycle finds this and ends
             self._entities[key] = tuple(dict.fromkeys(self._find_entities(expr, scope, depth)))
@@ -132,8 +132,10 @@ class Program:
             yield from self._imported(binding, depth)
         elif isinstance(binding.value, (r.FunctionDef, r.ClassDef)):
             yield Definition(binding.value, binding.scope)
-        elif binding.kind == "value" and not binding.index and not isinstance(
-            binding.value, (r.Param, type(None))
+        elif (
+            binding.kind == "value"
+            and not binding.unpack
+            and not isinstance(binding.value, (r.Param, type(None)))
         ):
             yield from self.entities(binding.value, binding.scope, depth)
 
@@ -166,11 +168,11 @@ class Program:
         match entity:
             case External(name):
                 yield External(f"{name}.{attr}")
-            case LocalModule(index):
-                for binding in self.bindings(attr, index.scope):
+            case LocalModule(module):
+                for binding in self.bindings(attr, module.scope):
                     yield from self._bound_entities(binding, depth + 1)
-                if attr not in index.scope.bindings and index.name:
-                    key = self._locate(index.key, 0, f"{index.name}.{attr}")
+                if attr not in module.scope.bindings and module.name:
+                    key = self._locate(module.key, 0, f"{module.name}.{attr}")
                     if key is not None and key in self.modules:
                         yield LocalModule(self.modules[key])
             case Definition(r.ClassDef(), _):
@@ -280,7 +282,7 @@ class Program:
             return
         for base in self.entities(receiver, scope, depth + 1):
             if isinstance(base, LocalModule):
-                yield from self._values_of(self.bindings(attr, base.index.scope))
+                yield from self._values_of(self.bindings(attr, base.module.scope))
             elif isinstance(base, Definition) and isinstance(base.node, r.ClassDef):
                 for klass in self.class_line(base):
                     yield from self._values_of(klass.bindings.get(attr, []))
@@ -351,9 +353,7 @@ class Program:
                 if isinstance(scope.node, r.ClassDef) and self._inherits(scope, base):
                     yield scope.node.name
 
-    def argument_values(
-        self, binding: Binding, depth: int = 0
-    ) -> Iterator[tuple[r.Expr, Scope]]:
+    def argument_values(self, binding: Binding, depth: int = 0) -> Iterator[tuple[r.Expr, Scope]]:
         """What callers pass for the parameter of ``binding``; its default where one leaves it out."""
         param, owner = binding.value, binding.owner
         if depth > _DEPTH or not isinstance(param, r.Param) or not isinstance(owner, r.FunctionDef):
@@ -362,7 +362,9 @@ class Program:
         sites = self.callers(Definition(owner, binding.scope.parent))
         defaulted = not sites
         for site in sites:
-            passed = argument_for(site.call, owner, param.name, binding.scope.parent.kind == "class")
+            passed = argument_for(
+                site.call, owner, param.name, binding.scope.parent.kind == "class"
+            )
             if passed is None:
                 defaulted = True
             else:

@@ -58,7 +58,8 @@ class _SpanState(CodegenState):
 
     extents: dict[int, tuple[int, int]]
 
-    def record_syntactic_position(
+    # LibCST declares the type of its own generator; a class is faster and does the same.
+    def record_syntactic_position(  # type: ignore[override]
         self,
         node: cst.CSTNode,
         *,

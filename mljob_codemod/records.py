@@ -1,4 +1,4 @@
-"""What the visitor keeps of a concrete syntax tree: its meaning, with positions, as plain tuples.
+"""What the visitor keeps of a concrete syntax tree: its meaning, with positions, as plain data.
 
 A tree of LibCST nodes is large and does not travel between processes; these records are small, pickle
 fast, and hold what the codemods ask about. Every record ends in ``span``. Whitespace, punctuation and
@@ -7,30 +7,41 @@ comments are gone: rewriting goes back to the tree itself (``transformer.py``).
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional, Union
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Optional, Union
 
 from mljob_codemod.edits import Span
 
+if TYPE_CHECKING:
+    from dataclasses import dataclass as _record
+else:
+    # Compared by identity, since two records are never the same place; slots pickle fast and stay small.
+    _record = dataclass(eq=False, slots=True)
 
-class Const(NamedTuple):
+
+@_record
+class Const:
     """A literal: string (implicitly joined ones too), number, bytes, True, False, None or ``...``."""
 
     value: Union[str, bytes, int, float, complex, bool, None]
     span: Span
 
 
-class Name(NamedTuple):
+@_record
+class Name:
     id: str
     span: Span
 
 
-class Attribute(NamedTuple):
+@_record
+class Attribute:
     value: Expr
     attr: str
     span: Span
 
 
-class Argument(NamedTuple):
+@_record
+class Argument:
     """One argument of a call; ``star`` is ``""``, ``"*"`` or ``"**"``."""
 
     value: Expr
@@ -39,13 +50,15 @@ class Argument(NamedTuple):
     span: Span
 
 
-class Call(NamedTuple):
+@_record
+class Call:
     func: Expr
     args: tuple[Argument, ...]
     span: Span
 
 
-class Binary(NamedTuple):
+@_record
+class Binary:
     """An arithmetic operation; ``op`` is the LibCST class name (``Divide``, ``Add``, ``Modulo``)."""
 
     op: str
@@ -54,7 +67,8 @@ class Binary(NamedTuple):
     span: Span
 
 
-class Boolean(NamedTuple):
+@_record
+class Boolean:
     """``left or right``, ``left and right``; ``op`` is ``or`` or ``and``."""
 
     op: str
@@ -63,14 +77,16 @@ class Boolean(NamedTuple):
     span: Span
 
 
-class Conditional(NamedTuple):
+@_record
+class Conditional:
     test: Expr
     body: Expr
     orelse: Expr
     span: Span
 
 
-class Compare(NamedTuple):
+@_record
+class Compare:
     """``left op right`` for each pair; ``ops`` are LibCST class names (``Equal``, ``In``)."""
 
     left: Expr
@@ -79,56 +95,65 @@ class Compare(NamedTuple):
     span: Span
 
 
-class Not(NamedTuple):
+@_record
+class Not:
     value: Expr
     span: Span
 
 
-class Joined(NamedTuple):
+@_record
+class Joined:
     """An f-string: its text parts are ``Const``, the others the expressions in braces."""
 
     parts: tuple[Expr, ...]
     span: Span
 
 
-class Sequence(NamedTuple):
+@_record
+class Sequence:
     """A tuple, list or set display."""
 
     elements: tuple[Expr, ...]
     span: Span
 
 
-class Mapping(NamedTuple):
+@_record
+class Mapping:
     """A dictionary display; the key of ``**other`` is None."""
 
     items: tuple[tuple[Optional[Expr], Expr], ...]
     span: Span
 
 
-class Subscript(NamedTuple):
+@_record
+class Subscript:
     value: Expr
     index: Expr
     span: Span
 
 
-class Walrus(NamedTuple):
+@_record
+class Walrus:
     target: Name
     value: Expr
     span: Span
 
 
-class Await(NamedTuple):
+@_record
+class Await:
     value: Expr
     span: Span
 
 
-class Lambda(NamedTuple):
+@_record
+class Lambda:
     params: tuple[Param, ...]
     body: Expr
     span: Span
 
 
-class Comprehension(NamedTuple):
+@_record
+class Comprehension:
     """A comprehension or generator: results, then (target, iterable, conditions) for each ``for``."""
 
     results: tuple[Expr, ...]
@@ -136,7 +161,8 @@ class Comprehension(NamedTuple):
     span: Span
 
 
-class Other(NamedTuple):
+@_record
+class Other:
     """Any other expression, for the calls inside it; ``kind`` is the LibCST class name."""
 
     kind: str
@@ -166,7 +192,8 @@ Expr = Union[
 ]
 
 
-class Param(NamedTuple):
+@_record
+class Param:
     """A parameter; ``kind`` is ``""``, ``"*"``, ``"**"`` or ``"keyword"`` (keyword only)."""
 
     name: str
@@ -176,12 +203,14 @@ class Param(NamedTuple):
     span: Span
 
 
-class ExprStatement(NamedTuple):
+@_record
+class ExprStatement:
     value: Expr
     span: Span
 
 
-class Assign(NamedTuple):
+@_record
+class Assign:
     """``a = b = value`` or ``a: annotation = value`` (then ``value`` may be None)."""
 
     targets: tuple[Expr, ...]
@@ -190,31 +219,36 @@ class Assign(NamedTuple):
     span: Span
 
 
-class AugAssign(NamedTuple):
+@_record
+class AugAssign:
     target: Expr
     op: str
     value: Expr
     span: Span
 
 
-class Return(NamedTuple):
+@_record
+class Return:
     value: Optional[Expr]
     span: Span
 
 
-class Raise(NamedTuple):
+@_record
+class Raise:
     exc: Optional[Expr]
     span: Span
 
 
-class Import(NamedTuple):
+@_record
+class Import:
     """``import a.b as c``: pairs of module and the name given to it (None: the first part)."""
 
     names: tuple[tuple[str, Optional[str]], ...]
     span: Span
 
 
-class ImportFrom(NamedTuple):
+@_record
+class ImportFrom:
     """``from ..module import a as b``; a star import has the one name ``*``."""
 
     module: str
@@ -223,14 +257,16 @@ class ImportFrom(NamedTuple):
     span: Span
 
 
-class Global(NamedTuple):
+@_record
+class Global:
     """``global`` or ``nonlocal``."""
 
     names: tuple[str, ...]
     span: Span
 
 
-class Simple(NamedTuple):
+@_record
+class Simple:
     """``pass``, ``break``, ``continue``, ``del``, ``assert``; ``kind`` is the LibCST class name."""
 
     kind: str
@@ -238,7 +274,8 @@ class Simple(NamedTuple):
     span: Span
 
 
-class If(NamedTuple):
+@_record
+class If:
     """``if`` or ``while``; an ``elif`` is an ``If`` alone in ``orelse``."""
 
     test: Expr
@@ -248,7 +285,8 @@ class If(NamedTuple):
     span: Span
 
 
-class For(NamedTuple):
+@_record
+class For:
     target: Expr
     iterable: Expr
     body: Block
@@ -256,20 +294,23 @@ class For(NamedTuple):
     span: Span
 
 
-class With(NamedTuple):
+@_record
+class With:
     items: tuple[tuple[Expr, Optional[Expr]], ...]
     body: Block
     span: Span
 
 
-class Handler(NamedTuple):
+@_record
+class Handler:
     type: Optional[Expr]
     name: Optional[str]
     body: Block
     span: Span
 
 
-class Try(NamedTuple):
+@_record
+class Try:
     body: Block
     handlers: tuple[Handler, ...]
     orelse: Block
@@ -277,13 +318,15 @@ class Try(NamedTuple):
     span: Span
 
 
-class Match(NamedTuple):
+@_record
+class Match:
     subject: Expr
     cases: tuple[Block, ...]
     span: Span
 
 
-class FunctionDef(NamedTuple):
+@_record
+class FunctionDef:
     name: str
     params: tuple[Param, ...]
     body: Block
@@ -292,7 +335,8 @@ class FunctionDef(NamedTuple):
     span: Span
 
 
-class ClassDef(NamedTuple):
+@_record
+class ClassDef:
     name: str
     bases: tuple[Argument, ...]
     body: Block

@@ -16,15 +16,15 @@ from mljob_codemod.edits import Span
 class Binding(NamedTuple):
     """One way a name gets its value.
 
-    ``kind`` says what ``value`` is: ``value`` (an expression; ``index`` leads into it when a tuple is
-    unpacked), ``element`` (an iterable), ``context`` (a context manager), ``param`` (a ``Param`` of
+    ``kind`` says what ``value`` is: ``value`` (an expression; ``unpack`` leads into it when a
+    tuple is unpacked), ``element`` (an iterable), ``context`` (a context manager), ``param`` (a ``Param`` of
     ``owner``), ``function``, ``class``, ``import`` (with ``module``, ``level``, ``attr``), ``opaque``.
     """
 
     kind: str
     value: Union[r.Expr, r.Param, r.FunctionDef, r.ClassDef, None]
     scope: Scope
-    index: tuple[int, ...] = ()
+    unpack: tuple[int, ...] = ()
     module: str = ""
     level: int = 0
     attr: str | None = None
@@ -154,26 +154,24 @@ class _Builder:
         match statement:
             case r.ExprStatement(value, _):
                 self.expr(value, scope, *under)
-            case r.Assign(targets, value, annotation, _):
+            case r.Assign(targets, assigned, annotation, _):
                 if annotation is not None:
                     self.expr(annotation, scope, *under)
-                if value is not None:
-                    self.expr(value, scope, *under)
+                if assigned is not None:
+                    self.expr(assigned, scope, *under)
                     for target in targets:
-                        self.bind(target, "value", value, scope, (), *under)
-                elif isinstance(targets[0], r.Name):
-                    pass  # a bare annotation binds nothing
+                        self.bind(target, "value", assigned, scope, (), *under)
             case r.AugAssign(target, op, value, span):
                 self.expr(value, scope, *under)
                 self.expr(target, scope, *under)
                 if isinstance(target, r.Name):
                     combined = r.Binary(op, target, value, span)
                     scope.bind(target.id, Binding("value", combined, scope))
-            case r.Return(value, _):
+            case r.Return(returned, _):
                 holder = scope.function
                 if holder is not None:
                     holder.returns.append(statement)
-                self.several([value], scope, *under)
+                self.several([returned], scope, *under)
             case r.Raise(exc, _):
                 self.several([exc], scope, *under)
             case r.Simple(_, children, _):
@@ -291,9 +289,7 @@ class _Builder:
                 scope.bind(name, Binding(kind, value, scope, index))
             case r.Sequence(elements, _):
                 for position, element in enumerate(elements):
-                    self.bind(
-                        element, kind, value, scope, (*index, position), guards, loops, main
-                    )
+                    self.bind(element, kind, value, scope, (*index, position), guards, loops, main)
             case r.Attribute(receiver, attr, _):
                 self.expr(receiver, scope, guards, loops, main)
                 self.index.attributes.setdefault(attr, []).append(

@@ -369,9 +369,7 @@ class TreeVisitor:
         return r.Await(self.expression(node.expression), self._span(node))
 
     def visit_Lambda(self, node: cst.Lambda) -> r.Expr:
-        return r.Lambda(
-            self.parameters(node.params), self.expression(node.body), self._span(node)
-        )
+        return r.Lambda(self.parameters(node.params), self.expression(node.body), self._span(node))
 
     def visit_ListComp(self, node: cst.BaseSimpleComp) -> r.Expr:
         return self._comprehension((self.expression(node.elt),), node.for_in, node)
@@ -390,9 +388,7 @@ class TreeVisitor:
         clause: cst.CompFor | None = first
         while clause is not None:
             tests = tuple(self.expression(test.test) for test in clause.ifs)
-            clauses.append(
-                (self.expression(clause.target), self.expression(clause.iter), tests)
-            )
+            clauses.append((self.expression(clause.target), self.expression(clause.iter), tests))
             clause = clause.inner_for_in
         return r.Comprehension(results, tuple(clauses), self._span(node))
 

@@ -1,0 +1,499 @@
+"""The command-line options that a script declares, whatever it declares them with.
+
+argparse and its relatives, click, typer, fire, absl and TensorFlow flags, dataclasses that a parser
+reads (HfArgumentParser, tyro, simple-parsing, jsonargparse), and ``sys.argv`` taken by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Union
+
+from mljob_codemod import records as r
+from mljob_codemod.edits import Span
+from mljob_codemod.names import Definition, External, Program, argument_at
+from mljob_codemod.scopes import ModuleIndex, Scope, Site
+
+CLICK = ("click", "rich_click", "asyncclick")
+_SWITCH_ACTIONS = (
+    "store_true store_false store_const append_const count help version BooleanOptionalAction"
+).split()
+_DATACLASS_PARSERS = {
+    "transformers.HfArgumentParser": "hf_argument_parser",
+    "trl.TrlParser": "hf_argument_parser",
+    "tyro.cli": "other",
+    "simple_parsing.parse": "other",
+    "simple_parsing.ArgumentParser.add_arguments": "other",
+    "jsonargparse.CLI": "other",
+    "jsonargparse.auto_cli": "other",
+    "pyrallis.parse": "other",
+    "draccus.parse": "other",
+    "tap.tapify": "other",
+}
+_FLAG_MODULES = {
+    "absl.flags": "absl",
+    "tensorflow.app.flags": "tf_flags",
+    "tensorflow.compat.v1.flags": "tf_flags",
+    "tensorflow.compat.v1.app.flags": "tf_flags",
+    "tensorflow.flags": "tf_flags",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Option:
+    """One declared option or positional.
+
+    ``declaration`` is the call, parameter or class field that declares it, ``default`` its default as
+    written there (None: no default, or None itself). ``position`` counts the positionals.
+    """
+
+    framework: str
+    spelling: str
+    strings: tuple[str, ...]
+    dest: str
+    scope: Scope
+    declaration: Union[r.Call, r.Param, r.Assign, r.Subscript]
+    default: r.Expr | None = None
+    required: bool = False
+    switch: bool = False
+    type: r.Expr | None = None
+    position: int | None = None
+    owner: r.FunctionDef | None = None
+
+    @property
+    def module(self) -> ModuleIndex:
+        return self.scope.module
+
+    @property
+    def span(self) -> Span:
+        return self.declaration.span
+
+    @property
+    def positional(self) -> bool:
+        return self.position is not None
+
+
+@dataclass
+class OptionTable:
+    """All options in the reach, by destination, and by the parameter that receives them."""
+
+    options: list[Option] = field(default_factory=list)
+    library_options: list[tuple[str, Site]] = field(default_factory=list)
+    """Options that a library declares, by spelling: ``--output_dir`` of TrainingArguments."""
+    by_dest: dict[str, list[Option]] = field(default_factory=dict)
+    by_param: dict[tuple[str, Span, str], Option] = field(default_factory=dict)
+    by_field: dict[tuple[str, Span], Option] = field(default_factory=dict)
+
+    def add(self, option: Option) -> None:
+        self.options.append(option)
+        self.by_dest.setdefault(option.dest, []).append(option)
+        if option.owner is not None:
+            self.by_param[(option.module.key, option.owner.span, option.dest)] = option
+
+    def of_param(self, owner: r.FunctionDef, name: str, module: ModuleIndex) -> Option | None:
+        """The option whose value the parameter ``name`` of ``owner`` receives."""
+        return self.by_param.get((module.key, owner.span, name))
+
+
+def find_options(program: Program) -> OptionTable:
+    """Every option that the modules of ``program`` declare."""
+    table = OptionTable()
+    for option in _argparse_options(program):
+        table.add(option)
+    for module in program.modules.values():
+        for scope in module.scopes.values():
+            if isinstance(scope.node, r.FunctionDef) and scope.parent is not None:
+                for option in _decorated_options(program, scope.node, scope.parent):
+                    table.add(option)
+    for site in program.sites():
+        for option in _options_of_call(program, site, table):
+            table.add(option)
+    return table
+
+
+# argparse
+
+
+def _argparse_options(program: Program) -> Iterator[Option]:
+    overrides = {
+        argument.keyword: argument.value
+        for site in program.sites_named("set_defaults")
+        for argument in site.call.args
+        if argument.keyword is not None
+    }
+    positions: dict[str, int] = {}
+    for site in (*program.sites_named("add_argument"), *program.sites_named("add_option")):
+        if not isinstance(site.call.func, r.Attribute):
+            continue
+        strings = tuple(
+            argument.value.value
+            for argument in site.call.args
+            if argument.keyword is None
+            and isinstance(argument.value, r.Const)
+            and isinstance(argument.value.value, str)
+        )
+        if not strings:
+            continue
+        yield _argparse_option(site, strings, overrides, positions)
+
+
+def _argparse_option(
+    site: Site,
+    strings: tuple[str, ...],
+    overrides: dict[str, r.Expr],
+    positions: dict[str, int],
+) -> Option:
+    given = {argument.keyword: argument.value for argument in site.call.args if argument.keyword}
+    long = [text for text in strings if text.startswith("--")]
+    spelling = (long or list(strings))[0]
+    positional = not strings[0].startswith("-")
+    dest = _text(given.get("dest")) or spelling.lstrip("-").replace("-", "_")
+    action = _text(given.get("action")) or _last(given.get("action")) or ""
+    default = overrides.get(dest, given.get("default"))
+    position = None
+    if positional:
+        # Positionals count within their own parser: one that is told apart by its name will do.
+        receiver = site.call.func.value if isinstance(site.call.func, r.Attribute) else None
+        parser = receiver.id if isinstance(receiver, r.Name) else ""
+        position = positions.get(parser, 0)
+        positions[parser] = position + 1
+    return Option(
+        framework="argparse",
+        spelling=spelling,
+        strings=strings,
+        dest=dest,
+        scope=site.scope,
+        declaration=site.call,
+        default=None if is_none(default) else default,
+        required=_is_true(given.get("required"))
+        or (positional and _text(given.get("nargs")) not in ("?", "*")),
+        switch=action in _SWITCH_ACTIONS or _last(given.get("type")) in ("bool", "int", "float"),
+        type=given.get("type"),
+        position=position,
+    )
+
+
+# click and typer
+
+
+def _decorated_options(program: Program, function: r.FunctionDef, scope: Scope) -> Iterator[Option]:
+    names = {param.name for param in function.params}
+    position = 0
+    typer_command = False
+    for decorator in function.decorators:
+        call = decorator if isinstance(decorator, r.Call) else None
+        func = decorator if call is None else call.func
+        for entity in program.entities(func, scope):
+            if not isinstance(entity, External):
+                continue
+            library, _, kind = entity.name.partition(".")
+            if call is not None and library in CLICK and kind in ("option", "argument"):
+                option = _click_option(call, function, names, scope, kind, position)
+                if option is not None:
+                    position += option.positional
+                    yield option
+        if isinstance(func, r.Attribute) and func.attr in ("command", "callback"):
+            made = program.producers(func.value, scope)
+            typer_command |= External("typer.Typer") in made
+    if typer_command:
+        yield from typer_options(program, function, scope)
+
+
+def _click_option(
+    call: r.Call,
+    function: r.FunctionDef,
+    params: set[str],
+    scope: Scope,
+    kind: str,
+    position: int,
+) -> Option | None:
+    strings = tuple(
+        argument.value.value
+        for argument in call.args
+        if argument.keyword is None
+        and isinstance(argument.value, r.Const)
+        and isinstance(argument.value.value, str)
+    )
+    if not strings:
+        return None
+    given = {argument.keyword: argument.value for argument in call.args if argument.keyword}
+    bare = [text for text in strings if text.isidentifier()]
+    long = [text.partition("/")[0] for text in strings if text.startswith("--")]
+    spelling = strings[0] if kind == "argument" else (long or list(strings))[0]
+    dest = bare[0] if bare and kind == "option" else spelling.lstrip("-")
+    dest = dest.replace("-", "_").lower()
+    default = given.get("default")
+    switch = _is_true(given.get("is_flag")) or _is_true(given.get("count"))
+    switch = switch or any("/" in text for text in strings)
+    has_default = "default" in given and not is_none(default)
+    return Option(
+        framework="click",
+        spelling=spelling,
+        strings=strings,
+        dest=dest,
+        scope=scope,
+        declaration=call,
+        default=None if is_none(default) else default,
+        required=_is_true(given.get("required"))
+        or (kind == "argument" and not has_default and not _is_false(given.get("required"))),
+        switch=switch or _last(given.get("type")) in ("bool", "int", "float", "BOOL", "INT"),
+        type=given.get("type"),
+        position=position if kind == "argument" else None,
+        owner=function if dest in params else None,
+    )
+
+
+def typer_options(program: Program, function: r.FunctionDef, scope: Scope) -> Iterator[Option]:
+    """The options that typer makes of the parameters of ``function``."""
+    position = 0
+    for param in function.params:
+        declared = _typer_declaration(program, param, scope)
+        default = param.default
+        kind = ""
+        strings: tuple[str, ...] = ()
+        if declared is not None:
+            call, kind, annotated = declared
+            texts = [_text(argument.value) for argument in call.args if not argument.keyword]
+            strings = tuple(text for text in texts if text and text.startswith("-"))
+            if not annotated:
+                first = argument_at(call, 0, "default")
+                default = None if first is None else first.value
+        if isinstance(default, r.Const) and repr(default.value) == "Ellipsis":
+            default = None
+        positional = kind == "Argument" or (not kind and default is None)
+        long = [text for text in strings if text.startswith("--")]
+        spelling = param.name if positional else "--" + param.name.replace("_", "-")
+        yield Option(
+            framework="typer",
+            spelling=(long or [spelling])[0],
+            strings=strings or (spelling,),
+            dest=param.name,
+            scope=scope,
+            declaration=param,
+            default=None if is_none(default) else default,
+            required=default is None,
+            switch=_last(param.annotation) in ("bool", "int", "float"),
+            type=param.annotation,
+            position=position if positional else None,
+            owner=function,
+        )
+        position += positional
+
+
+def _typer_declaration(
+    program: Program, param: r.Param, scope: Scope
+) -> tuple[r.Call, str, bool] | None:
+    """The ``typer.Option(…)`` call of a parameter, its kind, and whether it is in ``Annotated``."""
+    annotated = _annotated(param.annotation)
+    for candidate in (param.default, *annotated):
+        if isinstance(candidate, r.Call):
+            for entity in program.entities(candidate.func, scope):
+                if entity in (External("typer.Option"), External("typer.Argument")):
+                    assert isinstance(entity, External)
+                    return candidate, entity.name.partition(".")[2], candidate is not param.default
+    return None
+
+
+def _annotated(annotation: r.Expr | None) -> tuple[r.Expr, ...]:
+    match annotation:
+        case r.Subscript(value, r.Sequence(elements, _), _) if _last(value) == "Annotated":
+            return elements[1:]
+    return ()
+
+
+# Parsers that are given a function or a class
+
+
+def _options_of_call(program: Program, site: Site, table: OptionTable) -> Iterator[Option]:
+    call = site.call
+    for entity in program.entities(call.func, site.scope):
+        if not isinstance(entity, External):
+            continue
+        name = entity.name
+        if name == "fire.Fire":
+            yield from _fire_options(program, site)
+        elif name in ("typer.run", "jsonargparse.CLI", "jsonargparse.auto_cli", "tyro.cli"):
+            framework = "typer" if name == "typer.run" else "other"
+            for function, scope in _functions(program, site):
+                if framework == "typer":
+                    yield from typer_options(program, function, scope)
+                else:
+                    yield from _parameter_options(function, scope, framework)
+        elif (module := name.rpartition(".DEFINE_")[0]) in _FLAG_MODULES:
+            option = _flag(site, _FLAG_MODULES[module], name)
+            if option is not None:
+                yield option
+        if name in _DATACLASS_PARSERS:
+            yield from _dataclass_options(program, site, _DATACLASS_PARSERS[name], table)
+    if not table.by_param and isinstance(call.func, r.Attribute) and call.func.attr == "Fire":
+        return
+
+
+def _functions(program: Program, site: Site) -> Iterator[tuple[r.FunctionDef, Scope]]:
+    for argument in site.call.args:
+        for entity in program.entities(argument.value, site.scope):
+            if isinstance(entity, Definition) and isinstance(entity.node, r.FunctionDef):
+                yield entity.node, entity.scope
+
+
+def _fire_options(program: Program, site: Site) -> Iterator[Option]:
+    candidates: list[Definition] = []
+    values = [
+        argument.value for argument in site.call.args if argument.keyword in (None, "component")
+    ]
+    for value in values:
+        parts: Iterable[r.Expr] = (value,)
+        if isinstance(value, r.Mapping):
+            parts = [item for _, item in value.items]
+        for part in parts:
+            candidates += [
+                entity
+                for entity in program.entities(part, site.scope)
+                if isinstance(entity, Definition)
+            ]
+    if not values:
+        for bindings in site.scope.module.scope.bindings.values():
+            candidates += [
+                Definition(binding.value, binding.scope)
+                for binding in bindings
+                if isinstance(binding.value, r.FunctionDef)
+            ]
+    for candidate in candidates:
+        if isinstance(candidate.node, r.FunctionDef):
+            yield from _parameter_options(candidate.node, candidate.scope, "fire")
+        else:
+            inner = candidate.scope.module.scope_of(candidate.node)
+            for bindings in inner.bindings.values():
+                for binding in bindings:
+                    if isinstance(binding.value, r.FunctionDef):
+                        yield from _parameter_options(binding.value, inner, "fire")
+
+
+def _parameter_options(function: r.FunctionDef, scope: Scope, framework: str) -> Iterator[Option]:
+    position = 0
+    for param in function.params:
+        if param.kind in ("*", "**") or param.name in ("self", "cls"):
+            continue
+        required = param.default is None
+        yield Option(
+            framework=framework,
+            spelling=f"--{param.name}",
+            strings=(f"--{param.name}",),
+            dest=param.name,
+            scope=scope,
+            declaration=param,
+            default=None if is_none(param.default) else param.default,
+            required=required,
+            switch=_last(param.annotation) in ("bool", "int", "float"),
+            type=param.annotation,
+            owner=function,
+        )
+        position += 1
+
+
+def _flag(site: Site, framework: str, name: str) -> Option | None:
+    first = argument_at(site.call, 0, "name")
+    dest = None if first is None else _text(first.value)
+    if dest is None:
+        return None
+    default = argument_at(site.call, 1, "default")
+    value = None if default is None else default.value
+    return Option(
+        framework=framework,
+        spelling=f"--{dest}",
+        strings=(f"--{dest}",),
+        dest=dest,
+        scope=site.scope,
+        declaration=site.call,
+        default=None if is_none(value) else value,
+        switch=name.rpartition("DEFINE_")[2] not in ("string", "list", "multi_string", "enum"),
+    )
+
+
+def _dataclass_options(
+    program: Program, site: Site, framework: str, table: OptionTable
+) -> Iterator[Option]:
+    classes: list[r.Expr] = []
+    for argument in site.call.args:
+        value = argument.value
+        classes += value.elements if isinstance(value, r.Sequence) else [value]
+    for expr in classes:
+        for entity in program.entities(expr, site.scope):
+            if isinstance(entity, External) and entity.name.endswith("TrainingArguments"):
+                table.library_options.append(("--output_dir", site))
+            elif isinstance(entity, Definition) and isinstance(entity.node, r.ClassDef):
+                own = list(_class_options(program, entity, framework, table))
+                yield from own
+                inherits = any(
+                    isinstance(base, External) and base.name.endswith("TrainingArguments")
+                    for klass in program.class_line(entity)
+                    if isinstance(klass.node, r.ClassDef) and klass.parent is not None
+                    for argument in klass.node.bases
+                    for base in program.entities(argument.value, klass.parent)
+                )
+                if inherits and all(option.dest != "output_dir" for option in own):
+                    table.library_options.append(("--output_dir", site))
+
+
+def _class_options(
+    program: Program, entity: Definition, framework: str, table: OptionTable
+) -> Iterator[Option]:
+    for klass in program.class_line(entity):
+        if not isinstance(klass.node, r.ClassDef):
+            continue
+        for statement in klass.node.body:
+            match statement:
+                case r.Assign((r.Name(name, _),), value, annotation, _) if annotation is not None:
+                    default = _field_default(value)
+                    option = Option(
+                        framework=framework,
+                        spelling=f"--{name}",
+                        strings=(f"--{name}",),
+                        dest=name,
+                        scope=klass,
+                        declaration=statement,
+                        default=None if is_none(default) else default,
+                        required=default is None,
+                        switch=_last(annotation) in ("bool", "int", "float"),
+                        type=annotation,
+                    )
+                    table.by_field[(klass.module.key, statement.span)] = option
+                    yield option
+
+
+def _field_default(value: r.Expr | None) -> r.Expr | None:
+    """The default of a dataclass field, out of ``field(default=…)`` where it is one."""
+    if isinstance(value, r.Call) and _last(value.func) in ("field", "Field", "arg"):
+        for argument in value.args:
+            if argument.keyword == "default":
+                return argument.value
+        return None
+    return value
+
+
+# Small questions about expressions
+
+
+def is_none(value: r.Expr | None) -> bool:
+    """Whether the source says ``None``."""
+    return isinstance(value, r.Const) and value.value is None
+
+
+def _is_true(value: r.Expr | None) -> bool:
+    return isinstance(value, r.Const) and value.value is True
+
+
+def _is_false(value: r.Expr | None) -> bool:
+    return isinstance(value, r.Const) and value.value is False
+
+
+def _text(value: r.Expr | None) -> str | None:
+    return value.value if isinstance(value, r.Const) and isinstance(value.value, str) else None
+
+
+def _last(value: r.Expr | None) -> str | None:
+    match value:
+        case r.Name(name, _) | r.Attribute(_, name, _):
+            return name
+    return None
