@@ -27,7 +27,9 @@ class Case:
     folder: Path
     description: str
     script: str
-    """The script that is converted and run, relative to `before`."""
+    """The script that is run, relative to `before`."""
+    paths: tuple[str, ...]
+    """PATHS given to the command, relative to `before`."""
     args: tuple[str, ...]
     inside_args: tuple[str, ...]
     env: Mapping[str, str]
@@ -88,6 +90,7 @@ def load_case(folder: Path) -> Case:
         folder=folder,
         description=first_line.removeprefix("# "),
         script=table["script"],
+        paths=tuple(table.get("paths", [table["script"]])),
         args=args,
         inside_args=tuple(table.get("inside_args", args)),
         env=table.get("env", {}),
