@@ -161,6 +161,15 @@ class Program:
         elif key is None and not binding.level:
             yield External(dotted)
 
+    def imported_bindings(self, binding: Binding) -> list[Binding]:
+        """The bindings, in a local module, of the name that an import brings in."""
+        if binding.attr is None:
+            return []
+        key = self._locate(binding.scope.module.key, binding.level, binding.module)
+        if key is None or key not in self.modules:
+            return []
+        return self.bindings(binding.attr, self.modules[key].scope)
+
     def member(self, entity: Entity, attr: str, depth: int = 0) -> Iterator[Entity]:
         """What ``entity.attr`` refers to."""
         if depth > _DEPTH:

@@ -259,8 +259,8 @@ def typer_options(program: Program, function: r.FunctionDef, scope: Scope) -> It
             if not annotated:
                 first = argument_at(call, 0, "default")
                 default = None if first is None else first.value
-        if isinstance(default, r.Const) and repr(default.value) == "Ellipsis":
-            default = None
+        if isinstance(default, r.Other) and default.kind == "Ellipsis":
+            default = None  # typer.Option(...) says «required»
         positional = kind == "Argument" or (not kind and default is None)
         long = [text for text in strings if text.startswith("--")]
         spelling = param.name if positional else "--" + param.name.replace("_", "-")

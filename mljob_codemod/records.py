@@ -21,7 +21,7 @@ else:
 
 @_record
 class Const:
-    """A literal: string (implicitly joined ones too), number, bytes, True, False, None or ``...``."""
+    """A literal: string (implicitly joined ones too), number, bytes, True, False or None."""
 
     value: Union[str, bytes, int, float, complex, bool, None]
     span: Span

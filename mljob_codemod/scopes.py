@@ -177,17 +177,17 @@ class _Builder:
             case r.Simple(_, children, _):
                 self.several(children, scope, *under)
             case r.Import(names, _):
-                for module, alias in names:
-                    bound = alias or module.partition(".")[0]
-                    target_module = module if alias else bound
+                for module, renamed in names:
+                    bound = renamed or module.partition(".")[0]
+                    target_module = module if renamed else bound
                     scope.bind(bound, Binding("import", None, scope, module=target_module))
             case r.ImportFrom(module, level, names, _):
-                for name, alias in names:
+                for name, given in names:
                     if name == "*":
                         self.index.stars.append(statement)
                     else:
                         scope.bind(
-                            alias or name,
+                            given or name,
                             Binding("import", None, scope, module=module, level=level, attr=name),
                         )
             case r.If(test, body, orelse, loop, _):
@@ -209,10 +209,10 @@ class _Builder:
                 self.block(body, scope, guards, True, main)
                 self.block(orelse, scope, guards, loops, main)
             case r.With(items, body, _):
-                for item, target in items:
+                for item, alias in items:
                     self.expr(item, scope, *under)
-                    if target is not None:
-                        self.bind(target, "context", item, scope, (), *under)
+                    if alias is not None:
+                        self.bind(alias, "context", item, scope, (), *under)
                 self.block(body, scope, guards, loops, main)
             case r.Try(body, handlers, orelse, final, _):
                 self.block(body, scope, guards, loops, main)
