@@ -112,7 +112,9 @@ def load_runtime_packages(path: Path) -> RuntimePackages:
 
 def _as_versions(lines: str, pythons: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:
     """From the lines, by distribution, the version in each image."""
-    images = {kind + python: (kind + python,) for kind in KINDS for python in pythons}
+    images: dict[str, tuple[str, ...]] = {
+        kind + python: (kind + python,) for kind in KINDS for python in pythons
+    }
     every = tuple(images)
     images |= {kind: tuple(kind + python for python in pythons) for kind in KINDS}
     versions: dict[str, dict[str, str]] = {}

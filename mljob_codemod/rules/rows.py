@@ -186,6 +186,8 @@ def split_rows(path: Path) -> tuple[str, list[Block]]:
     """What stands before the first row, and the rows."""
     text = read_text(path)
     headers = list(_HEADER.finditer(text))
+    if not headers:
+        return text, []
     ends = [header.start() for header in headers[1:]] + [len(text)]
     blocks = []
     line, last = 1, 0
@@ -193,4 +195,4 @@ def split_rows(path: Path) -> tuple[str, list[Block]]:
         line += text.count("\n", last, header.start())
         last = header.start()
         blocks.append(Block(path, line, header.group(1), text[last:end]))
-    return text[: headers[0].start()] if headers else text, blocks
+    return text[: headers[0].start()], blocks
