@@ -49,10 +49,9 @@ class SubmissionSettings:
 def render_submission(plans: Sequence[JobPlan], settings: SubmissionSettings, folder: str) -> str:
     """The text of the ``submit_job.py`` in ``folder`` for jobs whose scripts lie in that folder."""
     names = [posixpath.relpath(plan.script, folder) for plan in plans]
-    several = len(plans) > 1
     values = {
-        "TITLE": "the scripts beside it" if several else _comment_text(names[0]),
-        "USAGE": f"python {FILE_NAME} {'SCRIPT ' * several}[--wait] [-- ARGUMENTS ...]",
+        "TITLE": _title(names),
+        "USAGE": f"python {FILE_NAME} {'SCRIPT ' * (len(plans) > 1)}[--wait] [-- ARGUMENTS ...]",
         "SETTINGS": "\n".join(_settings_lines(settings)),
         "JOBS": "\n".join(_job_table(plans, names, settings, folder)),
     }
@@ -109,6 +108,13 @@ def _template(blocks: frozenset[str]) -> str:
     return "".join(kept)
 
 
+def _title(names: Sequence[str]) -> str:
+    if len(names) > 1:
+        return "one of the scripts beside it to Snowflake as an ML Job"
+    # Inside a docstring: nothing that could end it, or start an escape.
+    return re.sub(r'["\\]', "'", _comment_text(names[0])) + " to Snowflake as an ML Job"
+
+
 def _settings_lines(settings: SubmissionSettings) -> Iterator[str]:
     yield "# From [tool.mljob-codemod]. What is None there is left to the session; STAGE is needed."
     for name in ("connection", "database", "schema", "stage", "query_warehouse"):
@@ -162,7 +168,7 @@ def _place(plan: JobPlan, folder: str, mixed: bool) -> Iterator[str]:
 def _compute_pool(plan: JobPlan, settings: SubmissionSettings) -> Iterator[str]:
     compute = plan.compute
     pool = compute.compute_pool or f"SYSTEM_COMPUTE_POOL_{'GPU' if compute.gpu else 'CPU'}"
-    need = {True: "a GPU is used", False: "no GPU is used", None: "no GPU use was looked for"}
+    need = {True: "a GPU is used", False: "no GPU is used", None: "not known whether a GPU is used"}
     family = f", {compute.instance_family} or the like will do" if compute.instance_family else ""
     notes = [f"{need[compute.gpu]}{family}", *map(_evidence, compute.reasons[:3])]
     if settings.compute_pool:
@@ -213,9 +219,9 @@ def _instances(plan: JobPlan, settings: SubmissionSettings) -> Iterator[str]:
         )
         yield from _comments([f"nodes: {origin}"])
         yield f"{_INDENT}target_instances={nodes},"
-    if settings.min_instances is not None:
-        yield from _comments(["the job starts when this many nodes are up"])
-        yield f"{_INDENT}min_instances={settings.min_instances},"
+        if settings.min_instances is not None:
+            yield from _comments(["the job starts when this many nodes are up"])
+            yield f"{_INDENT}min_instances={settings.min_instances},"
 
 
 def _outputs(arguments: Sequence[OutputArgument]) -> Iterator[str]:
@@ -257,9 +263,8 @@ def _comments(texts: Iterable[str], indent: str = _INDENT) -> Iterator[str]:
 
 
 def _comment_text(text: str) -> str:
-    """Text of user code as one printable line that ends neither a comment nor a docstring."""
-    line = " ".join(text.split())
-    return re.sub(r'["\\]', "'", "".join(c if c.isprintable() else "?" for c in line))
+    """Text of user code as one printable line."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
 def literal(text: str) -> str:

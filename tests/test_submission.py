@@ -180,6 +180,13 @@ def test_strict_type_check_passes(written: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+def test_lines_fit_into_any_project(written: Path) -> None:
+    for name in SHAPES:
+        if not name.startswith("hostile"):
+            lines = (written / f"{name}.py").read_text("utf-8").splitlines()
+            assert [line for line in lines if len(line) > 88] == []
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_literal_reads_back(text: str) -> None:
     assert eval(literal(text)) == text
@@ -196,12 +203,12 @@ def test_hostile_text_arrives_as_data(load: Callable[..., ModuleType], tmp_path:
         assert job.outputs == [module.Output(name, [name, name])]
 
 
-def test_settings_and_reasons_stand_in_the_job(load: Callable[..., ModuleType]) -> None:
+def test_settings_and_reasons_stand_in_the_job() -> None:
     text = render_submission([FULL], SETTINGS, ".")
     for expected in (
         'CONNECTION: str | None = "dev"\n',
         'STAGE: str | None = "payloads"\n',
-        "# train.py:34: model.to('cuda')\n        compute_pool=\"SYSTEM_COMPUTE_POOL_GPU\",\n",
+        '# train.py:34: model.to("cuda")\n        compute_pool="SYSTEM_COMPUTE_POOL_GPU",\n',
         "# train.py:3 imports cv2, which the runtime image does not have\n",
         "# pip_install (for pip_requirements) by PYPI_ACCESS\n",
         "# huggingface (train.py:9) by HF_ACCESS\n",

@@ -3,8 +3,8 @@
 Usage: python fake_account.py ACCOUNT_FOLDER SCRIPT [ARGUMENT ...]
 
 Only the connector's ``connect`` is replaced; Snowpark's Session and snowflake.ml.jobs are what is
-installed. ``ACCOUNT_FOLDER/account.json`` holds what the session starts with (``database``, ``schema``)
-and the ``status`` the job ends in. Files that are PUT land in ``ACCOUNT_FOLDER/stages``, and the record of
+installed. ``ACCOUNT_FOLDER/account.json`` holds what the session starts with (``database``, ``schema``),
+the ``status`` the job ends in and whether there is a ``log``. Files that are PUT land in ``ACCOUNT_FOLDER/stages``, and the record of
 what arrived in ``ACCOUNT_FOLDER/record.json``. A statement that is not known here fails the run: a
 client that asks something new needs a look.
 
@@ -25,6 +25,7 @@ from typing import Any
 
 from snowflake.connector.converter import SnowflakeConverter
 from snowflake.connector.cursor import ResultMetadata
+from snowflake.connector.errors import ProgrammingError
 from snowflake.snowpark._internal import server_connection
 
 JOB_ID = "DB.SC.TRAIN_1A2B3C4D"
@@ -178,8 +179,10 @@ class Connection:
         if "SYSTEM$EXECUTE_ML_JOB" in upper:
             self._account.execute_job(statement)
             return ["id"], [(JOB_ID,)]
-        if upper.startswith("DESCRIBE SERVICE"):
+        if upper.startswith("DESCRIBE SERVICE IDENTIFIER"):
             return self._account.service()
+        if upper.startswith("SELECT SYSTEM$GET_SERVICE_LOGS") and not self._account.given["log"]:
+            raise ProgrammingError("no logs")
         for beginning, answer in _ANSWERS.items():
             if upper.startswith(beginning):
                 return answer

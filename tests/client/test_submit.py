@@ -72,7 +72,7 @@ def submit(client_python: Path, tmp_path: Path) -> Submit:
         settings: SubmissionSettings,
         given: Mapping[str, Any] | None = None,
     ) -> Submitted:
-        start = {"database": "DB", "schema": "SC", "status": "DONE", **(given or {})}
+        start = {"database": "DB", "schema": "SC", "status": "DONE", "log": True, **(given or {})}
         (account / "account.json").write_text(json.dumps(start))
         (project / "submit_job.py").write_text(render_submission(plans, settings, "."))
         ran = subprocess.run(
@@ -276,3 +276,16 @@ def test_missing_connection_is_said(submit: Submit, tmp_path: Path) -> None:
     assert "cannot open the connection 'default'" in submitted.err
     assert "set `connection` in [tool.mljob-codemod]" in submitted.err
     assert submitted.record["statements"] == []
+
+
+def test_log_that_is_gone_hides_nothing_else(submit: Submit, tmp_path: Path) -> None:
+    write(tmp_path / "project", "train.py")
+    submitted = submit(
+        [plan("train.py", returns=True)],
+        "--wait",
+        settings=SubmissionSettings(stage="payloads"),
+        given={"log": False},
+    )
+    assert submitted.status == 0, submitted.err
+    assert "log: cannot be read" in submitted.err
+    assert "result: {'accuracy': 0.9}" in submitted.out
