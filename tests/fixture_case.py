@@ -43,6 +43,7 @@ class Case:
     result: object
     """What `job.result()` gives after conversion; only compared if `checks_result`."""
     artifacts: tuple[str, ...]
+    elsewhere: tuple[str, ...]
     exit_status: int
     inside_exit_status: int
 
@@ -101,6 +102,7 @@ def load_case(folder: Path) -> Case:
         checks_result="result" in table or table.get("result_none", False),
         result=table.get("result"),
         artifacts=tuple(table.get("artifacts", ())),
+        elsewhere=tuple(table.get("elsewhere", ())),
         exit_status=exit_status,
         inside_exit_status=table.get("inside_exit_status", exit_status),
     )
