@@ -140,9 +140,9 @@ def takes(argument: Argument, call: Callable[..., Any], *, bound: bool) -> bool:
     if argument.position is None:
         any_keyword = any(p.kind is kinds.VAR_KEYWORD for p in parameters)
         return any_keyword or not by_keyword.isdisjoint(argument.keywords)
-    return (
-        argument.position < len(by_position) and by_position[argument.position] in argument.keywords
-    )
+    if argument.position >= len(by_position):  # pyplot wraps some methods as (*args, **kwargs)
+        return any(p.kind is kinds.VAR_POSITIONAL for p in parameters)
+    return by_position[argument.position] in argument.keywords
 
 
 def arguments_of(row: PathCall) -> Iterable[Argument]:
@@ -242,6 +242,11 @@ def test_function_is_found_under_every_public_name(function: str, expected: Argu
 
 def test_class_method_is_found_by_the_name_of_the_method() -> None:
     assert reader(function="transformers.AutoModel.from_pretrained").name_or_path
+
+
+def test_class_method_of_one_library_has_its_own_position() -> None:
+    row = reader(function="peft.PeftModel.from_pretrained")
+    assert row.arguments == (Argument(1, ("model_id",)),)
 
 
 @pytest.mark.parametrize("function", ["PIL.Image.open", "checkpoints.save", "json.dump", "os.walk"])
