@@ -72,7 +72,7 @@ def mode_manner(mode: str) -> Manner:
     return Manner.SEQUENTIAL
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PathCall:
     """A call that takes a path. ``writers.toml`` documents the fields."""
 
@@ -88,7 +88,7 @@ class PathCall:
     certain: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Writer(PathCall):
     """A call that writes. ``manner`` is that of the call alone; ``manner_for`` knows the exceptions."""
 
@@ -122,7 +122,7 @@ class Writer(PathCall):
         return Manner.SEQUENTIAL
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reader(PathCall):
     """A call that reads. With ``name_or_path`` the argument may also name something on a hub."""
 
@@ -133,7 +133,7 @@ class Reader(PathCall):
         return self.mode is None or mode_reads(self.mode.default if mode is None else mode)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Probe(PathCall):
     """A call that asks about a path or removes it: neither an input nor a result."""
 
@@ -230,7 +230,7 @@ def _is_below(name: str, patterns: tuple[str, ...]) -> bool:
     )
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class CallRules:
     """All calls that take paths: those that write, those that read, those that ask."""
 

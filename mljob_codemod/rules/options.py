@@ -27,7 +27,7 @@ from mljob_codemod.rules.rows import (
 Flags = Argument | Literal["positionals", "target"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Declaration:
     """A call that declares an option, and where its name, default and ``required`` stand."""
 
@@ -42,7 +42,7 @@ class Declaration:
     receivers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OptionWords:
     """The lists of names and words of ``options.toml``; each field is documented there."""
 
@@ -59,7 +59,7 @@ class OptionWords:
     no_result_out: frozenset[str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OptionRules:
     """What is known of options without looking at where their values go."""
 

@@ -15,7 +15,7 @@ from mljob_codemod.rules.rows import FOLDER, as_text, as_texts, parse_toml, read
 KINDS: Final = ("cpu", "gpu")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RuntimePackage:
     """A distribution in the runtime images; ``versions`` maps an image such as "cpu3.11" to its version."""
 
@@ -28,7 +28,7 @@ class RuntimePackage:
         return self.versions.get(kind + python)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RuntimePackages:
     """The packages of one release of the runtime."""
 
@@ -53,7 +53,7 @@ class RuntimePackages:
         return {name: package for package in self.packages.values() for name in package.imports}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Distributions:
     """Names of distributions that cannot be told from the name of the import."""
 
