@@ -61,6 +61,7 @@ class Program:
                 if name is not None:
                     self._by_called_name.setdefault(name, []).append(site)
         self._entities: dict[tuple[r.Expr, Scope], tuple[Entity, ...]] = {}
+        self._producers: dict[tuple[r.Expr, Scope], tuple[Entity, ...]] = {}
         self._callers: dict[tuple[str, Span], tuple[Site, ...]] = {}
 
     def sites(self) -> Iterator[Site]:
@@ -224,9 +225,13 @@ class Program:
 
     def producers(self, expr: r.Expr, scope: Scope, depth: int = 0) -> tuple[Entity, ...]:
         """What made the value of ``expr``: the class or function that was called for it."""
+        key = (expr, scope)
         if depth > _DEPTH:
             return ()
-        return tuple(dict.fromkeys(self._find_producers(expr, scope, depth)))
+        if key not in self._producers:
+            self._producers[key] = ()
+            self._producers[key] = tuple(dict.fromkeys(self._find_producers(expr, scope, depth)))
+        return self._producers[key]
 
     def _find_producers(self, expr: r.Expr, scope: Scope, depth: int) -> Iterator[Entity]:
         match expr:

@@ -12,7 +12,7 @@ from typing import Union
 
 from mljob_codemod import records as r
 from mljob_codemod.edits import Span
-from mljob_codemod.names import Definition, External, Program, argument_at
+from mljob_codemod.names import Definition, External, Program, argument_at, last_name
 from mljob_codemod.scopes import ModuleIndex, Scope, Site
 
 CLICK = ("click", "rich_click", "asyncclick")
@@ -38,6 +38,10 @@ _FLAG_MODULES = {
     "tensorflow.compat.v1.app.flags": "tf_flags",
     "tensorflow.flags": "tf_flags",
 }
+
+_PARSER_NAMES = frozenset(
+    {"Fire", "run", *(name.rpartition(".")[2] for name in _DATACLASS_PARSERS)}
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +111,10 @@ def find_options(program: Program) -> OptionTable:
                 for option in _decorated_options(program, scope.node, scope.parent):
                     table.add(option)
     for site in program.sites():
-        for option in _options_of_call(program, site, table):
-            table.add(option)
+        name = last_name(site.call.func) or ""
+        if name in _PARSER_NAMES or name.startswith("DEFINE_"):
+            for option in _options_of_call(program, site, table):
+                table.add(option)
     return table
 
 
@@ -326,8 +332,6 @@ def _options_of_call(program: Program, site: Site, table: OptionTable) -> Iterat
                 yield option
         if name in _DATACLASS_PARSERS:
             yield from _dataclass_options(program, site, _DATACLASS_PARSERS[name], table)
-    if not table.by_param and isinstance(call.func, r.Attribute) and call.func.attr == "Fire":
-        return
 
 
 def _functions(program: Program, site: Site) -> Iterator[tuple[r.FunctionDef, Scope]]:

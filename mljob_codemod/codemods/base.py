@@ -1,0 +1,88 @@
+"""What every codemod works with: one job's program, and how findings are made.
+
+A codemod is a module with ``RULES`` (its codes and their documentation), ``find(job)``, which yields
+findings with their edits, and, where it adds to the plan, ``describe(job, plan)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mljob_codemod.config import Settings
+from mljob_codemod.edits import Edit, Span
+from mljob_codemod.findings import Finding, Fix, Level, Rule, Safety
+from mljob_codemod.names import Program
+from mljob_codemod.options import OptionTable
+from mljob_codemod.plan import Evidence
+from mljob_codemod.scopes import ModuleIndex, Site
+from mljob_codemod.source import Source
+from mljob_codemod.values import PathEvaluator
+
+
+@dataclass(frozen=True)
+class ModuleEdit:
+    """An edit and the module it is in."""
+
+    module: ModuleIndex
+    edit: Edit
+
+
+@dataclass
+class Job:
+    """One script with everything it reaches. ``shown`` is its path as reports print it."""
+
+    shown: str
+    path: Path
+    root: Path
+    program: Program
+    options: OptionTable
+    paths: PathEvaluator
+    settings: Settings
+    sources: Callable[[ModuleIndex], Source]
+    exists: Callable[[str], bool]
+    """Whether a path relative to the working directory of the run at home exists in the project."""
+    notes: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def script(self) -> ModuleIndex:
+        return self.program.script
+
+    def evidence(self, module: ModuleIndex, span: Span, what: str | None = None) -> Evidence:
+        """A place in the source; ``what`` is the code there unless given."""
+        source = self.sources(module)
+        text = what if what is not None else " ".join(source.snippet(span).split())
+        return Evidence(source.shown, source.line_of(span), text)
+
+    def finding(
+        self,
+        rule: Rule,
+        module: ModuleIndex,
+        span: Span,
+        message: str,
+        *,
+        edits: tuple[ModuleEdit, ...] = (),
+        title: str | None = None,
+        safety: Safety | None = None,
+        level: Level | None = None,
+    ) -> Finding:
+        """A finding of ``rule``; it has a fix when there are ``edits``.
+
+        Without a level of its own a finding takes the rule's; a warning without a fix becomes an error
+        or note only where the codemod says so.
+        """
+        fix = None
+        if edits:
+            placed = tuple((self.sources(edit.module).shown, edit.edit) for edit in edits)
+            fix = Fix(title or rule.fix_title, safety or rule.safety or Safety.SAFE, placed)
+        location = self.sources(module).location(span)
+        return Finding(rule.code, message, location, level or rule.level, self.shown, fix)
+
+
+def runs_in_job(site: Site, job: Job) -> bool:
+    """Whether a call can happen in the job: code under another module's main guard cannot."""
+    return not site.in_main_guard or site.scope.module is job.script
+
+
+Registry = Mapping[str, Rule]

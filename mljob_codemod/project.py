@@ -1,0 +1,247 @@
+"""Which files are scripts, and which local modules each of them reaches.
+
+Imports are resolved as the documented way of running a script resolves them: from its own folder, then
+from the folders above it up to the project's top, then from ``src`` folders there. The payload's root
+is the folder from which the launcher can resolve the same imports.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from mljob_codemod.errors import InputError
+from mljob_codemod.reading import FileFacts, read_body, read_files
+from mljob_codemod.scopes import ModuleIndex
+
+_TOP_MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg", "mljob.toml", "requirements.txt")
+_STDLIB = frozenset(sys.stdlib_module_names)
+
+
+@dataclass
+class Reach:
+    """A script and the local modules that it imports, transitively."""
+
+    script: FileFacts
+    files: dict[Path, FileFacts]
+    """By path, the script first."""
+    roots: dict[Path, None] = field(default_factory=dict)
+    """The folders that local imports resolved from, in the order they were needed."""
+    locate: Callable[[str, int, str], str | None] = lambda key, level, dotted: None
+
+
+class Project:
+    """The files that were given, those that they import, and how imports resolve."""
+
+    def __init__(self, files: Iterable[FileFacts], shown: Callable[[Path], str]) -> None:
+        self._shown = shown
+        self.files = {facts.path: facts for facts in files}
+        self._indices: dict[Path, ModuleIndex | None] = {}
+        self._exists = lru_cache(maxsize=None)(Path.is_file)
+        self._is_folder = lru_cache(maxsize=None)(Path.is_dir)
+        self._resolved: dict[tuple[Path, Path, int, str], Path | None] = {}
+
+    # Scripts
+
+    def scripts(self, given: set[Path]) -> list[FileFacts]:
+        """The files that are run themselves, in the order of their names.
+
+        A file that is named by the user counts when it does anything by itself; one found in a folder
+        only when nothing imports it, or when it plainly starts a program.
+        """
+        imported = self._imported_files()
+        found = []
+        for path, facts in sorted(self.files.items()):
+            if facts.error is not None or facts.source is None or facts.source.skipped:
+                continue
+            runs = facts.has_guard or facts.has_work
+            if path not in given:
+                if path.name == "__init__.py" or not self._uses_packages(facts):
+                    runs = False
+                elif path in imported:
+                    runs = facts.has_guard and facts.starts_program
+            if runs:
+                found.append(facts)
+        return found
+
+    def _uses_packages(self, facts: FileFacts) -> bool:
+        return any(
+            name.level or name.module.partition(".")[0] not in _STDLIB for name in facts.imports
+        )
+
+    def _imported_files(self) -> set[Path]:
+        found: set[Path] = set()
+        for path, facts in self.files.items():
+            for target in self._imports_of(facts, self.search_path(path)):
+                if target[0] != path:
+                    found.add(target[0])
+        return found
+
+    # Imports
+
+    def search_path(self, script: Path) -> tuple[Path, ...]:
+        """The folders in which a script's imports are looked up, nearest first."""
+        return self._search_path(script.parent)
+
+    @lru_cache(maxsize=None)  # noqa: B019 - a project lives as long as the run
+    def _search_path(self, folder: Path) -> tuple[Path, ...]:
+        here = Path.cwd()
+        top = folder
+        for parent in (folder, *folder.parents):
+            if any((parent / mark).exists() for mark in _TOP_MARKS) or parent == here:
+                top = parent
+            if (parent / ".git").exists() or parent == here:
+                break
+        above = []
+        for parent in folder.parents:
+            if not parent.is_relative_to(top):
+                break
+            above.append(parent)
+        folders = [folder, *above]
+        folders += [base / "src" for base in folders if self._is_folder(base / "src")]
+        return tuple(dict.fromkeys(folders))
+
+    def find_module(
+        self, importer: Path, level: int, dotted: str, search: Sequence[Path]
+    ) -> tuple[Path, Path] | None:
+        """The file of a local module, and the folder its import resolves from."""
+        parts = tuple(part for part in dotted.split(".") if part)
+        if level:
+            base = importer.parent
+            for _ in range(level - 1):
+                base = base.parent
+            found = self._module_file(base, parts)
+            return None if found is None else (found, self._package_root(found))
+        if not parts:
+            return None
+        for place, base in enumerate(search):
+            if place and parts[0] in _STDLIB:
+                return None
+            found = self._module_file(base, parts)
+            if found is not None and found != importer:
+                return found, base
+        return None
+
+    def _module_file(self, base: Path, parts: tuple[str, ...]) -> Path | None:
+        if not parts:
+            package = base / "__init__.py"
+            return package if self._exists(package) else None
+        target = base.joinpath(*parts)
+        for candidate in (target / "__init__.py", target.with_name(target.name + ".py")):
+            if self._exists(candidate):
+                return candidate
+        return None
+
+    def _package_root(self, file: Path) -> Path:
+        folder = file.parent
+        while self._exists(folder / "__init__.py"):
+            folder = folder.parent
+        return folder
+
+    def _imports_of(
+        self, facts: FileFacts, search: Sequence[Path]
+    ) -> list[tuple[Path, Path]]:
+        """The local files that importing ``facts`` loads, packages' ``__init__`` included."""
+        found: dict[Path, Path] = {}
+        for name in facts.imports:
+            wanted = [name.module]
+            wanted += [f"{name.module}.{part}" if name.module else part for part in name.names]
+            for dotted in wanted:
+                target = self.find_module(facts.path, name.level, dotted, search)
+                if target is None:
+                    continue
+                found.setdefault(*target)
+                self._add_packages(target, found)
+        return list(found.items())
+
+    def _add_packages(self, target: tuple[Path, Path], found: dict[Path, Path]) -> None:
+        folder = target[0].parent
+        while folder != target[1] and folder.is_relative_to(target[1]):
+            package = folder / "__init__.py"
+            if self._exists(package):
+                found.setdefault(package, target[1])
+            folder = folder.parent
+
+    # Reach
+
+    def reach(self, script: FileFacts) -> Reach:
+        """Everything that running ``script`` loads from the project."""
+        search = self.search_path(script.path)
+        reach = Reach(script, {script.path: script})
+        waiting = [script]
+        while waiting:
+            facts = waiting.pop(0)
+            missing: list[Path] = []
+            for target, root in self._imports_of(facts, search):
+                if target in reach.files:
+                    continue
+                reach.roots.setdefault(root)
+                if target not in self.files:
+                    missing.append(target)
+            for found in read_files([(path, self._shown(path)) for path in missing]):
+                self.files[found.path] = found
+            for target, root in self._imports_of(facts, search):
+                if target not in reach.files:
+                    reach.roots.setdefault(root)
+                    reach.files[target] = self.files[target]
+                    waiting.append(self.files[target])
+
+        def locate(key: str, level: int, dotted: str) -> str | None:
+            cached = (script.path, Path(key), level, dotted)
+            if cached not in self._resolved:
+                target = self.find_module(Path(key), level, dotted, search)
+                self._resolved[cached] = None if target is None else target[0]
+            resolved = self._resolved[cached]
+            return None if resolved is None else str(resolved)
+
+        reach.locate = locate
+        return reach
+
+    def index(self, facts: FileFacts) -> ModuleIndex | None:
+        """The scopes of a file, read now if it seemed to hold nothing of interest before."""
+        if facts.path not in self._indices:
+            self._indices[facts.path] = self._build_index(facts)
+        return self._indices[facts.path]
+
+    def _build_index(self, facts: FileFacts) -> ModuleIndex | None:
+        if facts.source is None or facts.error is not None or facts.source.skipped:
+            return None
+        if facts.body is None:
+            try:
+                facts.body = read_body(facts.source)
+            except InputError as error:
+                facts.error = error
+                return None
+        root = self._package_root(facts.path)
+        relative = facts.path.relative_to(root).with_suffix("")
+        parts = [part for part in relative.parts if part != "__init__"]
+        return ModuleIndex(str(facts.path), facts.body, ".".join(parts))
+
+
+class ReachModules(Mapping[str, ModuleIndex]):
+    """The modules of a reach by path. Iterating sees those already read; asking for one reads it."""
+
+    def __init__(self, project: Project, reach: Reach) -> None:
+        self._project = project
+        self._reach = reach
+        self._ready = [
+            str(path)
+            for path, facts in reach.files.items()
+            if facts.body is not None and project.index(facts) is not None
+        ]
+
+    def __getitem__(self, key: str) -> ModuleIndex:
+        facts = self._reach.files.get(Path(key))
+        index = None if facts is None else self._project.index(facts)
+        if index is None:
+            raise KeyError(key)
+        return index
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ready)
+
+    def __len__(self) -> int:
+        return len(self._ready)
