@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -358,5 +357,6 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 def test_start_imports_nothing_slow() -> None:
     code = "import sys, mljob_codemod.cli; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    slow: set[Any] = {"rich", "libcst", "pathspec", "tomlkit", "snowflake", "difflib"}
+    # "snowflake" itself is there wherever its packages are installed: it is a namespace.
+    slow = {"difflib", "libcst", "pathspec", "rich", "snowflake.ml", "snowflake.snowpark"}
     assert slow.isdisjoint(done.stdout.split())
