@@ -241,6 +241,10 @@ def test_json_report_fulfils_the_schema_and_the_contract() -> None:
     assert document["changes"][0]["files"] == [{"path": "train.py", "created": False}]
 
 
+def test_schema_is_a_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(schema())
+
+
 def test_schema_refuses_what_the_contract_does_not_know() -> None:
     document = json.loads(render_json(REPORT))
     document["findings"][0]["fix"]["safety"] = "perhaps"
