@@ -104,6 +104,8 @@ def _refuse(path: Path) -> None:
         raise InputError(shown, "links to nothing" if path.is_symlink() else "does not exist")
     if not path.is_dir() and not path.is_file():
         raise InputError(shown, "is neither a file nor a folder")
+    if path.suffix == ".ipynb" and path.is_file():
+        raise InputError(shown, "is a notebook; export it as a Python script and name that")
 
 
 def _walk(folder: Path, ignores: _Ignores, errors: list[InputError]) -> Iterator[Path]:

@@ -172,14 +172,16 @@ def test_endless_links_are_no_trap() -> None:
 
 
 def test_paths_that_lead_nowhere_are_errors_and_the_rest_goes_on() -> None:
-    touch("a.py")
+    touch("a.py", "nb.ipynb")
     Path("gone.py").symlink_to("nothing.py")
     os.mkfifo("pipe.py")
-    result = discover([Path(path) for path in ("no.py", "a.py", "gone.py", "pipe.py")], Settings())
+    paths = ("no.py", "a.py", "gone.py", "pipe.py", "nb.ipynb")
+    result = discover([Path(path) for path in paths], Settings())
     assert [str(error) for error in result.errors] == [
         "no.py: does not exist",
         "gone.py: links to nothing",
         "pipe.py: is neither a file nor a folder",
+        "nb.ipynb: is a notebook; export it as a Python script and name that",
     ]
     assert [file.shown for file in result.files] == ["a.py"]
 
