@@ -53,12 +53,41 @@ class InsertArgument:
 
 
 @dataclass(frozen=True)
+class ReplaceArgument:
+    """Put ``argument``, the text of one argument, where the argument at ``span`` stands."""
+
+    span: Span
+    argument: str
+
+
+@dataclass(frozen=True)
 class InsertStatement:
     """Add one statement line before (or after) the statement at ``span``, at its indentation."""
 
     span: Span
     statement: str
     after: bool = False
+
+
+@dataclass(frozen=True)
+class ReplaceStatement:
+    """Put the statements of ``template`` where the simple statement at ``span`` stands.
+
+    In ``template`` a line ``__original__`` stands for that statement itself, and each name of ``parts`` for
+    the expression at the span beside it, both as they are after the edits inside them.
+    """
+
+    span: Span
+    template: str
+    parts: tuple[tuple[str, Span], ...] = ()
+
+
+@dataclass(frozen=True)
+class RenameAttribute:
+    """Make the attribute access at ``span`` (``a.b.old``, without a call's arguments) one to ``name``."""
+
+    span: Span
+    name: str
 
 
 @dataclass(frozen=True)
@@ -93,7 +122,10 @@ Edit = Union[
     ReplaceExpression,
     AssignValue,
     InsertArgument,
+    ReplaceArgument,
     InsertStatement,
+    ReplaceStatement,
+    RenameAttribute,
     AppendToBlock,
     AddImport,
     AddHelper,
