@@ -64,6 +64,7 @@ class Option:
     type: r.Expr | None = None
     position: int | None = None
     owner: r.FunctionDef | None = None
+    action: str = ""
 
     @property
     def module(self) -> ModuleIndex:
@@ -177,6 +178,7 @@ def _argparse_option(
         switch=action in _SWITCH_ACTIONS or _last(given.get("type")) in ("bool", "int", "float"),
         type=given.get("type"),
         position=position,
+        action=action,
     )
 
 

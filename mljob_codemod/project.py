@@ -141,9 +141,7 @@ class Project:
             folder = folder.parent
         return folder
 
-    def _imports_of(
-        self, facts: FileFacts, search: Sequence[Path]
-    ) -> list[tuple[Path, Path]]:
+    def _imports_of(self, facts: FileFacts, search: Sequence[Path]) -> list[tuple[Path, Path]]:
         """The local files that importing ``facts`` loads, packages' ``__init__`` included."""
         found: dict[Path, Path] = {}
         for name in facts.imports:

@@ -25,6 +25,7 @@ PARALLEL_FROM = 24
 _STARTING_POINTS = ("argparse", "click", "typer", "fire", "hydra", "absl", "flags", "sys.argv")
 _STARTING_NAMES = frozenset({"main", "train", "run", "cli", "app", "start", "fit"})
 
+
 @dataclass
 class ImportedName:
     """One imported module; ``names`` are those of ``from module import …``."""

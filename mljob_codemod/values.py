@@ -19,6 +19,8 @@ from mljob_codemod.options import Option, OptionTable
 from mljob_codemod.scopes import Binding, Scope
 
 RESULT_VARIABLE = "MLRS_STAGE_RESULT_PATH"
+SCRATCH_VARIABLE = "MLJOB_SCRATCH"
+"""Where the scratch folder of a job is told to its processes (``codemods/inserted.py``)."""
 _LIMIT = 12
 """How many possible values of one expression are kept."""
 _DEPTH = 40
@@ -129,8 +131,10 @@ class PathEvaluator:
             case r.Joined(parts, _):
                 yield from self._built(expr, parts, scope, depth)
             case r.Boolean(_, left, right, _) | r.Conditional(_, left, right, _):
-                yield from self.values(left, scope, depth)
-                yield from self.values(right, scope, depth)
+                values = (*self.values(left, scope, depth), *self.values(right, scope, depth))
+                # What stands beside the result path is for runs outside a job.
+                mapped = [value for value in values if value.root is Root.RESULT]
+                yield from mapped or values
             case r.Walrus(_, value, _) | r.Await(value, _):
                 yield from self.values(value, scope, depth)
             case r.Sequence(elements, _):
@@ -388,7 +392,7 @@ class PathEvaluator:
         self, expr: r.Expr, name: r.Expr, default: r.Expr | None, scope: Scope, depth: int
     ) -> Iterator[PathValue]:
         text = name.value if isinstance(name, r.Const) and isinstance(name.value, str) else "?"
-        if text == RESULT_VARIABLE:
+        if text in (RESULT_VARIABLE, SCRATCH_VARIABLE):
             yield PathValue(Root.RESULT, "", scope, expr)
             return
         yield PathValue(Root.ENVIRONMENT, f"${text}", scope, expr, reason=text)
@@ -567,7 +571,7 @@ class PathEvaluator:
                 rest += known[0] if known else _placeholder(part)
         first = parts[0]
         if isinstance(first, r.Const):
-            text = f"{first.value}{rest}"
+            text = f"{first.value!s}{rest}"
             root = Root.URL if _URL.match(text) else Root.LITERAL
             yield PathValue(
                 root, text, scope, expr, built=True, parts=tuple(options), reason="built"

@@ -9,17 +9,15 @@ from types import ModuleType
 
 from mljob_codemod.findings import Rule
 
-_NO_CODEMODS = frozenset({"base", "inserted"})
-
 
 @lru_cache(maxsize=1)
 def codemods() -> tuple[ModuleType, ...]:
-    """Every codemod module, in the order of its first code."""
-    found = [
+    """Every codemod module, in the order of its first code: those that define ``find``."""
+    modules = (
         importlib.import_module(f"{__name__}.{info.name}")
         for info in pkgutil.iter_modules(__path__)
-        if info.name not in _NO_CODEMODS
-    ]
+    )
+    found = [module for module in modules if hasattr(module, "find")]
     return tuple(sorted(found, key=lambda module: str(module.RULES[0].code)))
 
 

@@ -1,0 +1,75 @@
+"""The code that rewrites insert: expressions and functions that place a path below the result path."""
+
+from __future__ import annotations
+
+from mljob_codemod.transformer import HelperText
+from mljob_codemod.values import RESULT_VARIABLE, SCRATCH_VARIABLE
+
+IN_JOB = f'"{RESULT_VARIABLE}" in os.environ'
+OUTSIDE_JOB = f'"{RESULT_VARIABLE}" not in os.environ'
+RESULT_OR_EMPTY = f'os.environ.get("{RESULT_VARIABLE}", "")'
+RESULT = f'os.environ["{RESULT_VARIABLE}"]'
+EXPAND_ARGUMENTS = (
+    f'sys.argv = [arg.replace("${RESULT_VARIABLE}", os.environ.get("{RESULT_VARIABLE}", '
+    f'"${RESULT_VARIABLE}")) for arg in sys.argv]'
+)
+
+_RESULT_PATH = f'''\
+def result_path(path):
+    """In a Snowflake ML Job, the path below the job's result path; elsewhere, the path itself."""
+    return os.path.join({RESULT_OR_EMPTY}, path)
+'''
+
+_RESULT_PATH_IN_FOLDER = f'''\
+def result_path(path, folder=""):
+    """In a Snowflake ML Job, the path below the job's result path; elsewhere, the path itself.
+
+    The folder is made in a job, where nothing else makes it.
+    """
+    result = {RESULT_OR_EMPTY}
+    if result and folder:
+        os.makedirs(os.path.join(result, folder), exist_ok=True)
+    return os.path.join(result, path)
+'''
+
+_SCRATCH_PATH = f'''\
+def scratch_path(path, folder=""):
+    """In a Snowflake ML Job, the path in a local folder that is copied to the job's result path at exit.
+
+    For files that are appended to or written out of order, which a result path does not take.
+    Elsewhere, the path itself.
+    """
+    result = {RESULT_OR_EMPTY}
+    if result and "{SCRATCH_VARIABLE}" not in os.environ:
+        import atexit, gc, io, multiprocessing, shutil, tempfile
+
+        scratch, owner = tempfile.mkdtemp(), os.getpid()
+        os.environ["{SCRATCH_VARIABLE}"] = scratch
+
+        @atexit.register
+        def keep_files():
+            if os.getpid() != owner:
+                return
+            for child in multiprocessing.active_children():
+                child.join()
+            for item in gc.get_objects():
+                if isinstance(item, io.IOBase) and not item.closed and item.writable():
+                    item.flush()
+            for here, _, names in os.walk(scratch):
+                there = os.path.join(result, os.path.relpath(here, scratch))
+                os.makedirs(there, exist_ok=True)
+                for name in names:
+                    shutil.copyfile(os.path.join(here, name), os.path.join(there, name))
+
+    root = os.environ.get("{SCRATCH_VARIABLE}", "") if result else ""
+    if root:
+        os.makedirs(os.path.join(root, folder), exist_ok=True)
+    return os.path.join(root, path)
+'''
+
+HELPERS: dict[str, HelperText] = {
+    "result_path": HelperText(_RESULT_PATH, ("os",)),
+    "result_path_in_folder": HelperText(_RESULT_PATH_IN_FOLDER, ("os",)),
+    "scratch_path": HelperText(_SCRATCH_PATH, ("os",)),
+}
+"""By the names that ``AddHelper`` uses; the first two define the same function."""

@@ -1,0 +1,691 @@
+"""Results: options that say where they go, and paths fixed in the source, move below the result path."""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mljob_codemod import records as r
+from mljob_codemod.codemods.base import Job, ModuleEdit
+from mljob_codemod.codemods.inserted import (
+    EXPAND_ARGUMENTS,
+    IN_JOB,
+    OUTSIDE_JOB,
+    RESULT,
+    RESULT_OR_EMPTY,
+)
+from mljob_codemod.codemods.output_rules import (
+    ALSO_INPUT,
+    FIXED_PATH,
+    LOG_FILE,
+    NO_DEFAULT,
+    OPTION_DEFAULT,
+    PASSED_OPTION,
+    REQUIRED_OPTION,
+    UNKNOWN_PATH,
+)
+from mljob_codemod.codemods.output_rules import RULES as RULES
+from mljob_codemod.edits import (
+    ORIGINAL,
+    AddHelper,
+    AddImport,
+    Edit,
+    InsertArgument,
+    InsertStatement,
+    ReplaceArgument,
+    ReplaceExpression,
+)
+from mljob_codemod.findings import Finding, Level
+from mljob_codemod.names import External
+from mljob_codemod.options import Option
+from mljob_codemod.path_uses import PathUse as Use
+from mljob_codemod.path_uses import Role, UseFinder
+from mljob_codemod.plan import JobPlan, OutputArgument, PathUse
+from mljob_codemod.reachability import Reachability
+from mljob_codemod.results import OptionResult, Place, ResultFinder, Results, normal
+from mljob_codemod.rules import call_rules
+from mljob_codemod.rules.options import option_rules
+from mljob_codemod.scopes import ModuleIndex, Scope, walk
+from mljob_codemod.values import RESULT_VARIABLE, PathValue, Root
+
+
+def trigger_words() -> frozenset[str]:
+    """Calls that use paths or declare options."""
+    return call_rules().trigger_words() | {"add_argument", "option", "argument", "Option"}
+
+
+@dataclass
+class Findings:
+    """What one job's paths come to; computed once for ``find`` and ``describe``."""
+
+    results: Results
+    uses: list[Use]
+    reach: Reachability
+
+
+def _analyse(job: Job) -> Findings:
+    if "output_paths" not in job.notes:
+        reach = Reachability(job.program, job.options)
+        finder = UseFinder(job.program, job.paths, call_rules())
+        uses = [use for use in finder.uses() if reach.is_reached(use.site)]
+        names = option_rules()
+        results = ResultFinder(
+            uses,
+            is_output_name=lambda option: names.usually_output(option.spelling),
+            is_never_output=lambda option: names.never_output(option.spelling),
+            exists=job.exists,
+        ).find(job.options.options)
+        job.notes["output_paths"] = Findings(results, uses, reach)
+    found = job.notes["output_paths"]
+    assert isinstance(found, Findings)
+    return found
+
+
+# Findings
+
+
+def find(job: Job) -> Iterator[Finding]:
+    """Findings about every result of the job, with the edits that move it."""
+    found = _analyse(job)
+    style = _Style(job, found.results)
+    for result in found.results.options:
+        yield from _option_findings(job, result, style)
+    for spelling, site in job.options.library_options:
+        text = (
+            f"{spelling} is required; submit_job.py passes ${RESULT_VARIABLE}/{spelling.lstrip('-')} "
+            "and the script puts the path in"
+        )
+        module = site.scope.module
+        edits = style.expansion_edits()
+        yield job.finding(PASSED_OPTION, module, site.call.span, text, edits=edits)
+    for place in found.results.places:
+        yield _place_finding(job, place, style)
+    for use in found.results.unplaced:
+        if found.reach.runs_by_default(use.site):
+            text = f"{use.name} writes to a path that cannot be followed to its beginning"
+            yield job.finding(UNKNOWN_PATH, use.site.scope.module, use.site.call.span, text)
+    yield from _log_file_findings(job, found.uses)
+
+
+def _place_finding(job: Job, place: Place, style: _Style) -> Finding:
+    first = place.writes[0] if place.writes else place.uses[0]
+    span = place.node.span
+    target = _shown_text(first.value)
+    if place.conflict is not None:
+        reader = place.conflict.use
+        where = job.evidence(reader.site.scope.module, reader.site.call.span)
+        message = (
+            f"{target!r} is written here and also leads to an input read at {where.path}:{where.line}; "
+            "give the result a path of its own"
+        )
+        return job.finding(ALSO_INPUT, place.module, span, message)
+    edits = style.place_edits(place)
+    if place.writes:
+        message = f"{first.use.name} writes {target!r}, which a job does not keep"
+    else:
+        message = f"{target!r} must follow the results that move"
+    if not edits:
+        return job.finding(FIXED_PATH, place.module, span, message, level=Level.ERROR)
+    return job.finding(FIXED_PATH, place.module, span, message, edits=edits)
+
+
+def _option_findings(job: Job, result: OptionResult, style: _Style) -> Iterator[Finding]:
+    option = result.option
+    where = (option.module, option.span)
+    if result.prefix_only and not (
+        isinstance(option.default, r.Const) and "/" in str(option.default.value)
+    ):
+        edits = style.prefix_edits(result)
+        if edits:
+            text = f"{option.spelling} begins the names of results, which a job does not keep"
+            yield job.finding(FIXED_PATH, *where, text, edits=edits)
+        return
+    if option.required:
+        if option.framework in ("argparse", "click") and not option.positional:
+            text = f"{option.spelling} is required; in a job it can be the result path"
+            edits = style.required_edits(result)
+            yield job.finding(REQUIRED_OPTION, *where, text, edits=edits)
+        elif option.framework != "hydra":
+            yield _passed_finding(job, option, style)
+    elif option.default is not None:
+        edits = style.default_edits(result)
+        if edits:
+            text = f"the default of {option.spelling} lies where a job does not keep results"
+            yield job.finding(OPTION_DEFAULT, *where, text, edits=edits)
+    else:
+        text = (
+            f"{option.spelling} says where results go and has no default; "
+            f"pass it as ${RESULT_VARIABLE}/… or leave it out where the script can do without"
+        )
+        yield job.finding(NO_DEFAULT, *where, text)
+
+
+def _passed_finding(job: Job, option: Option, style: _Style) -> Finding:
+    text = (
+        f"{option.spelling} is required; submit_job.py passes ${RESULT_VARIABLE}/{option.dest} "
+        "and the script puts the path in"
+    )
+    edits = style.expansion_edits()
+    return job.finding(PASSED_OPTION, option.module, option.span, text, edits=edits)
+
+
+def _log_file_findings(job: Job, uses: list[Use]) -> Iterator[Finding]:
+    for use in uses:
+        call = use.site.call
+        if use.name == "logging.basicConfig" and use.role is Role.WRITE:
+            if any(argument.keyword in ("force", None) for argument in call.args):
+                continue
+            module = use.site.scope.module
+            edits: tuple[Edit, ...] = (
+                AddImport("os"),
+                InsertArgument(call.span, f"force={IN_JOB}"),
+            )
+            yield job.finding(
+                LOG_FILE,
+                module,
+                call.span,
+                "in a job logging is set up already, so this call does nothing and no log file is written",
+                edits=tuple(ModuleEdit(module, edit) for edit in edits),
+            )
+
+
+# Edits
+
+
+class _Style:
+    """How each file's paths are moved: in place for one, by a small function for several."""
+
+    def __init__(self, job: Job, results: Results) -> None:
+        self._job = job
+        self._results = results
+        self._strings = {
+            module.key: _string_spans(module) for module in job.program.modules.values()
+        }
+        self._helpers = self._choose_helpers()
+
+    def _choose_helpers(self) -> dict[str, str]:
+        """The helper of each file that moves several paths, or that must make a folder."""
+        counts: dict[str, int] = {}
+        folders: set[str] = set()
+        for place in self._results.places:
+            if place.conflict is None and place not in self._results.scratch:
+                counts[place.module.key] = counts.get(place.module.key, 0) + 1
+                if place in self._results.folders:
+                    folders.add(place.module.key)
+        for result in self._results.options:
+            if result.scratch:
+                continue
+            key = result.option.module.key
+            if result.option.default is not None or result.option.required:
+                counts[key] = counts.get(key, 0) + 1
+                if self._folder_of(result):
+                    folders.add(key)
+        chosen = {key: "result_path" for key, count in counts.items() if count > 1}
+        chosen.update(dict.fromkeys(folders, "result_path_in_folder"))
+        return chosen
+
+    # Fixed paths
+
+    def place_edits(self, place: Place) -> tuple[ModuleEdit, ...]:
+        """Edits that move ``place``; empty when it stands where no expression can."""
+        value, node = place.value, place.node
+        if self._in_string(place.module, node):
+            return ()
+        scratch = place in self._results.scratch
+        use = place.uses[0].use
+        if use.argument is None:
+            return self._argument_edits(place, scratch)
+        folder = self._results.folders.get(place, "")
+        if (
+            value.root in (Root.SCRIPT_FOLDER, Root.WORKING_FOLDER, Root.HOME)
+            and node is value.node
+        ):
+            return self._base_edits(place, scratch)
+        if isinstance(value.reason, str) and value.reason.endswith(":///"):
+            return self._url_edits(place, value.reason)
+        return self.moved(
+            place.module,
+            node,
+            value.text,
+            scratch=scratch,
+            folder=folder,
+            via=value.via,
+            is_path=self._is_path(node, place.scope),
+        )
+
+    def moved(
+        self,
+        module: ModuleIndex,
+        node: r.Expr,
+        text: str,
+        *,
+        scratch: bool,
+        folder: str = "",
+        via: r.Call | None = None,
+        is_path: bool = False,
+    ) -> tuple[ModuleEdit, ...]:
+        """Edits that move the path expression ``node``, known to be ``text``, below the result path."""
+        inside = _inside_path(text)
+        edits: list[Edit] = [AddImport("os")]
+        if inside is not None:
+            template = self._escaping(module, node, inside, scratch, folder, edits)
+        elif scratch:
+            edits.append(AddHelper("scratch_path"))
+            template = f"scratch_path({ORIGINAL}{_folder_argument(folder)})"
+        elif module.key in self._helpers:
+            edits.append(AddHelper(self._helpers[module.key]))
+            template = f"result_path({ORIGINAL}{_folder_argument(folder)})"
+        elif via is not None and not is_path:
+            edits.append(InsertArgument(via.span, RESULT_OR_EMPTY, first=True))
+            return tuple(ModuleEdit(module, edit) for edit in edits)
+        elif is_path:
+            path_class = self._path_class(module)
+            if path_class is None:
+                return ()
+            template = f"{path_class}({RESULT_OR_EMPTY}) / {ORIGINAL}"
+            edits.append(ReplaceExpression(node.span, template))
+            return tuple(ModuleEdit(module, edit) for edit in edits)
+        else:
+            template = f"os.path.join({RESULT_OR_EMPTY}, {ORIGINAL})"
+        if is_path:
+            path_class = self._path_class(module)
+            if path_class is None:
+                return ()
+            template = f"{path_class}({template})"
+        edits.append(ReplaceExpression(node.span, template))
+        return tuple(ModuleEdit(module, edit) for edit in edits)
+
+    def _escaping(
+        self,
+        module: ModuleIndex,
+        node: r.Expr,
+        inside: str,
+        scratch: bool,
+        folder: str,
+        edits: list[Edit],
+    ) -> str:
+        """The template for a path that joining would leave where it is: absolute, ``~``, ``..``."""
+        text = repr_text(inside) if isinstance(node, r.Const) else f'{ORIGINAL}.lstrip("./~")'
+        kept = _folder_argument(_inside_path(folder) or folder)
+        if scratch:
+            edits.append(AddHelper("scratch_path"))
+            moved = f"scratch_path({text}{kept})"
+        elif module.key in self._helpers:
+            edits.append(AddHelper(self._helpers[module.key]))
+            moved = f"result_path({text}{kept})"
+        else:
+            moved = f"os.path.join({RESULT}, {text})"
+        return f"{moved} if {IN_JOB} else {ORIGINAL}"
+
+    def _base_edits(self, place: Place, scratch: bool) -> tuple[ModuleEdit, ...]:
+        """Put the result path in the place of the folder of the script, the user or the process."""
+        module, node = place.module, place.node
+        edits: list[Edit] = [AddImport("os")]
+        base = f'os.environ.get("{RESULT_VARIABLE}", {ORIGINAL})'
+        if scratch:
+            edits.append(AddHelper("scratch_path"))
+            base = f'scratch_path("") if {IN_JOB} else {ORIGINAL}'
+        if self._is_path(node, place.scope):
+            path_class = self._path_class(module)
+            if path_class is None:
+                return ()
+            base = f"{path_class}({base})"
+        folder = self._results.folders.get(place)
+        if folder and folder not in (".", "~"):
+            return ()
+        edits.append(ReplaceExpression(node.span, base))
+        return tuple(ModuleEdit(module, edit) for edit in edits)
+
+    def _url_edits(self, place: Place, prefix: str) -> tuple[ModuleEdit, ...]:
+        if not isinstance(place.node, r.Const) or not isinstance(place.node.value, str):
+            return ()
+        rest = place.node.value[len(prefix) :]
+        if not rest or rest.startswith(":"):
+            return ()
+        inside = _inside_path(rest) or rest
+        template = f'"{prefix}" + scratch_path({repr_text(inside)}) if {IN_JOB} else {ORIGINAL}'
+        edits: tuple[Edit, ...] = (
+            AddImport("os"),
+            AddHelper("scratch_path"),
+            ReplaceExpression(place.node.span, template),
+        )
+        return tuple(ModuleEdit(place.module, edit) for edit in edits)
+
+    def _argument_edits(self, place: Place, scratch: bool) -> tuple[ModuleEdit, ...]:
+        """Give the call, inside a job only, the path that it would take by default."""
+        use = place.uses[0].use
+        keywords = use.rule.arguments[0].keywords
+        if not keywords or use.rule.default is None:
+            return ()
+        text = repr_text(use.rule.default)
+        edits: list[Edit] = [AddImport("os")]
+        moved = f"os.path.join({RESULT}, {text})"
+        if scratch:
+            edits.append(AddHelper("scratch_path"))
+            moved = f"scratch_path({text})"
+        given = next((a for a in use.site.call.args if a.keyword in keywords), None)
+        if given is not None:
+            return ()
+        extra = f'**({{"{keywords[0]}": {moved}}} if {IN_JOB} else {{}})'
+        edits.append(InsertArgument(use.site.call.span, extra))
+        return tuple(ModuleEdit(place.module, edit) for edit in edits)
+
+    # Options
+
+    def default_edits(self, result: OptionResult) -> tuple[ModuleEdit, ...]:
+        """Edits that move an option's default."""
+        option, default = result.option, result.option.default
+        assert default is not None
+        values = self._job.paths.values(default, option.scope)
+        roots = {value.root for value in values}
+        if not values or roots & {Root.RESULT, Root.TEMPORARY, Root.URL}:
+            return ()
+        if Root.ENVIRONMENT in roots:
+            return self._environment_edits(result, default, values)
+        value = values[0]
+        text = value.text
+        if value.root is not Root.LITERAL and value.root is not Root.UNKNOWN:
+            return ()
+        if text in ("-",) or text.startswith("/dev/"):
+            return ()
+        is_path = self._is_path(default, option.scope)
+        via = value.via if isinstance(default, r.Call) and value.via is default else None
+        return self.moved(
+            option.module,
+            default,
+            text,
+            scratch=result.scratch,
+            folder=self._folder_of(result),
+            via=via,
+            is_path=is_path,
+        )
+
+    def _environment_edits(
+        self, result: OptionResult, default: r.Expr, values: tuple[PathValue, ...]
+    ) -> tuple[ModuleEdit, ...]:
+        """A variable of another platform keeps deciding outside a job."""
+        option = result.option
+        several = sum(
+            any(
+                value.root is Root.ENVIRONMENT
+                for value in self._job.paths.values(other.option.default, other.option.scope)
+            )
+            for other in self._results.options
+            if other.option.default is not None
+        )
+        edits: list[Edit] = [AddImport("os")]
+        if result.scratch:
+            edits.append(AddHelper("scratch_path"))
+            name = option.dest if several > 1 else ""
+            folder = _folder_argument(name)
+            template = f"scratch_path({repr_text(name)}{folder}) if {IN_JOB} else {ORIGINAL}"
+        elif several > 1:
+            folder_text = repr_text(option.dest)
+            template = f"os.path.join({RESULT}, {folder_text}) if {IN_JOB} else {ORIGINAL}"
+            if result.needs_folder:
+                edits.append(AddHelper("result_path_in_folder"))
+                template = (
+                    f"result_path({folder_text}, folder={folder_text}) if {IN_JOB} else {ORIGINAL}"
+                )
+        else:
+            template = f'os.environ.get("{RESULT_VARIABLE}") or {ORIGINAL}'
+        edits.append(ReplaceExpression(default.span, template))
+        return tuple(ModuleEdit(option.module, edit) for edit in edits)
+
+    def required_edits(self, result: OptionResult) -> tuple[ModuleEdit, ...]:
+        """Edits that make an argparse or click option required only outside a job."""
+        option = result.option
+        call = option.declaration
+        assert isinstance(call, r.Call)
+        edits: list[Edit] = [AddImport("os")]
+        name = repr_text(option.dest)
+        folder = _folder_argument(self._folder_of(result))
+        if result.scratch:
+            edits.append(AddHelper("scratch_path"))
+            moved = f"scratch_path({name}{folder})"
+        elif folder or option.module.key in self._helpers:
+            edits.append(AddHelper(self._helpers.get(option.module.key, "result_path_in_folder")))
+            moved = f"result_path({name}{folder})"
+        else:
+            moved = f"os.path.join({RESULT}, {name})"
+        given = {argument.keyword: argument for argument in call.args if argument.keyword}
+        required = given.get("required")
+        if required is None:
+            return ()
+        if option.framework == "click":
+            # Click 8.5 takes default=None for a value, so there the default exists only in a job.
+            choice = f'**({{"default": {moved}}} if {IN_JOB} else {{"required": True}})'
+            edits.append(ReplaceArgument(required.span, choice))
+        else:
+            edits.append(ReplaceExpression(required.value.span, OUTSIDE_JOB))
+            default = f"{moved} if {IN_JOB} else None"
+            if "default" in given:
+                edits.append(ReplaceExpression(given["default"].value.span, default))
+            else:
+                edits.append(InsertArgument(call.span, f"default={default}"))
+        return tuple(ModuleEdit(option.module, edit) for edit in edits)
+
+    def prefix_edits(self, result: OptionResult) -> tuple[ModuleEdit, ...]:
+        """Edits at the expressions that build file names from an option's value."""
+        edits: list[ModuleEdit] = []
+        for use in result.uses:
+            node, scope = use.value.node, use.value.scope
+            if node is None or scope is None or self._in_string(scope.module, node):
+                continue
+            edits += self.moved(
+                scope.module,
+                node,
+                "name" if use.value.prefix else use.value.text,
+                scratch=result.scratch,
+                is_path=self._is_path(node, scope),
+            )
+        return tuple(dict.fromkeys(edits))
+
+    def expansion_edits(self) -> tuple[ModuleEdit, ...]:
+        """The statement that puts the result path into the script's arguments, before they are read."""
+        place = _before_parsing(self._job)
+        if place is None:
+            return ()
+        module, statement = place
+        edits: tuple[Edit, ...] = (
+            AddImport("os"),
+            AddImport("sys"),
+            InsertStatement(statement.span, EXPAND_ARGUMENTS),
+        )
+        return tuple(ModuleEdit(module, edit) for edit in edits)
+
+    # Questions about the file
+
+    def _folder_of(self, result: OptionResult) -> str:
+        """The folder that must be made in a job for an option's default; empty for none."""
+        default = result.option.default
+        needed = result.needs_folder or _must_exist(result.option)
+        if result.option.required:
+            return result.option.dest if needed and result.kind == "directory" else ""
+        if default is None:
+            return ""
+        values = self._job.paths.values(default, result.option.scope)
+        text = values[0].text if values and values[0].root is Root.LITERAL else ""
+        if "<" in text or not text:
+            return ""
+        text = _inside_path(text) or normal(text)
+        if result.kind == "directory":
+            return text if needed and text != "." else ""
+        makes = any(use.use.makes_folder for use in result.uses)
+        return "" if makes else text.rpartition("/")[0]
+
+    def _in_string(self, module: ModuleIndex, node: r.Expr) -> bool:
+        """Whether ``node`` stands inside an f-string, where quotes of its own cannot be used."""
+        spans = self._strings.setdefault(module.key, _string_spans(module))
+        return any(
+            start <= node.span.start and node.span.end <= end and (start, end) != tuple(node.span)
+            for start, end in spans
+        )
+
+    def _is_path(self, node: r.Expr, scope: Scope) -> bool:
+        """Whether the value of ``node`` is a ``pathlib.Path`` rather than a string."""
+        if isinstance(node, (r.Const, r.Joined)):
+            return False
+        if any(value.is_path for value in self._job.paths.values(node, scope)):
+            return True
+        return any(
+            isinstance(made, External) and made.name.startswith("pathlib.")
+            for made in self._job.program.producers(node, scope)
+        )
+
+    def _path_class(self, module: ModuleIndex) -> str | None:
+        """How ``module`` spells ``pathlib.Path``."""
+        for name, bindings in module.scope.bindings.items():
+            for binding in bindings:
+                if binding.kind == "import" and binding.module == "pathlib":
+                    if binding.attr == "Path":
+                        return name
+                    if binding.attr is None:
+                        return f"{name}.Path"
+        return None
+
+
+def _string_spans(module: ModuleIndex) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    for site in module.sites:
+        for argument in site.call.args:
+            found += [
+                tuple(part.span) for part in walk(argument.value) if isinstance(part, r.Joined)
+            ]
+    return found
+
+
+def _before_parsing(job: Job) -> tuple[ModuleIndex, r.Statement] | None:
+    """The statement of the script before which its arguments are still unread."""
+    for module in job.program.modules.values():
+        for name in ("parse_args", "parse_known_args", "parse_args_into_dataclasses"):
+            for site in job.program.sites_named(name):
+                if site.scope is module.scope and not site.in_main_guard:
+                    return module, site.statement
+    script = job.script
+    for statement in script.body:
+        if isinstance(statement, r.If) and r.is_main_test(statement.test) and statement.body:
+            return script, statement.body[0]
+    for statement in reversed(script.body):
+        if isinstance(statement, r.ExprStatement) and isinstance(statement.value, r.Call):
+            return script, statement
+    return None
+
+
+def _must_exist(option: Option) -> bool:
+    """Whether the option's type demands that its path exists (``click.Path(exists=True)``)."""
+    kind = option.type
+    return isinstance(kind, r.Call) and any(
+        argument.keyword == "exists"
+        and isinstance(argument.value, r.Const)
+        and argument.value.value is True
+        for argument in kind.args
+    )
+
+
+def _inside_path(text: str) -> str | None:
+    """What of a path that leaves the working directory is kept in a job; None when it stays below."""
+    if not text.startswith(("/", "~", "..")) and "/../" not in text:
+        return None
+    parts = [part for part in text.split("/") if part not in ("", "..", ".", "~")]
+    return os.path.join(*parts) if parts else None
+
+
+def _folder_argument(folder: str) -> str:
+    return f", folder={repr_text(folder)}" if folder else ""
+
+
+def repr_text(text: str) -> str:
+    """``text`` as a Python literal with double quotes where that needs no escapes."""
+    quoted = repr(text)
+    return f'"{text}"' if quoted[1:-1] == text and '"' not in text else quoted
+
+
+def _shown_text(value: PathValue) -> str:
+    return value.text if len(value.text) <= 60 else value.text[:57] + "..."
+
+
+# The plan
+
+
+def describe(job: Job, plan: JobPlan) -> None:
+    """Fill in what the job writes and reads."""
+    found = _analyse(job)
+    for result in found.results.options:
+        plan.output_arguments.append(_output_argument(job, result))
+    for spelling, site in job.options.library_options:
+        where = job.evidence(site.scope.module, site.call.span)
+        dest = spelling.lstrip("-")
+        passed = (spelling, f"${RESULT_VARIABLE}/{dest}")
+        plan.output_arguments.append(
+            OutputArgument(spelling, dest, where.path, where.line, "directory", None, True, passed)
+        )
+    plan.hardcoded_outputs = _hardcoded(job, found)
+    seen: set[tuple[str, int]] = set()
+    for use in found.results.inputs:
+        if found.reach.runs_by_default(use.use.site):
+            entry = _path_use(job, use.use, use.value)
+            if (entry.path, entry.line) not in seen:
+                seen.add((entry.path, entry.line))
+                plan.local_inputs.append(entry)
+
+
+def _output_argument(job: Job, result: OptionResult) -> OutputArgument:
+    option = result.option
+    source = job.sources(option.module)
+    passed: tuple[str, ...] = ()
+    in_source = option.framework in ("argparse", "click") and not option.positional
+    if option.required and not in_source:
+        target = f"${RESULT_VARIABLE}/{option.dest}"
+        passed = (target,) if option.positional else (option.spelling, target)
+    return OutputArgument(
+        option=option.spelling,
+        dest=option.dest,
+        path=source.shown,
+        line=source.line_of(option.span),
+        kind=result.kind,
+        default=None if option.default is None else source.snippet(option.default.span),
+        required=option.required,
+        passed=passed,
+        position=option.position,
+    )
+
+
+def _hardcoded(job: Job, found: Findings) -> list[PathUse]:
+    entries: list[tuple[Use, PathValue]] = []
+    folders: list[tuple[Use, PathValue]] = []
+    for use in found.uses:
+        if use.role is not Role.WRITE or (use.writer is not None and use.writer.cache):
+            continue
+        fixed = [value for value in use.values if _is_fixed(value)]
+        if not fixed or any(value.root is Root.OPTION or value.parts for value in use.values):
+            continue
+        if found.reach.runs_by_default(use.site):
+            (folders if use.makes_folder else entries).append((use, fixed[0]))
+    texts = [normal(value.text) for _, value in entries]
+    for use, value in folders:
+        folder = normal(value.text)
+        if not any(text == folder or text.startswith(f"{folder}/") for text in texts):
+            entries.append((use, value))
+    unique: dict[tuple[str, int], PathUse] = {}
+    for use, value in entries:
+        entry = _path_use(job, use, value)
+        unique.setdefault((entry.path, entry.line), entry)
+    return list(unique.values())
+
+
+def _is_fixed(value: PathValue) -> bool:
+    if value.root is Root.LITERAL:
+        return bool(value.text) and not value.text.startswith(("/dev/", "/tmp/", "/proc/"))
+    return value.root in (Root.SCRIPT_FOLDER, Root.WORKING_FOLDER, Root.HOME)
+
+
+def _path_use(job: Job, use: Use, value: PathValue) -> PathUse:
+    source = job.sources(use.site.scope.module)
+    # A call that spans lines is named by the line of its function's name.
+    line = source.position(use.site.call.func.span.end - 1).line
+    text = value.text
+    if value.option is not None and isinstance(value.option.default, r.Const):
+        text = f"{value.option.default.value}{value.text}"
+    return PathUse(source.shown, line, use.name, text)

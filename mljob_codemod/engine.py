@@ -1,0 +1,301 @@
+"""The way from paths to findings and plans, and from findings to changed files.
+
+source -> findings -> plan -> edits and submit_job.py -> report. Nothing here prints, and nothing here
+writes: ``writing.py`` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mljob_codemod.codemods import all_rules, codemods
+from mljob_codemod.codemods.base import Job
+from mljob_codemod.codemods.inserted import HELPERS
+from mljob_codemod.config import Settings
+from mljob_codemod.discovery import discover, shown_path
+from mljob_codemod.edits import Edit
+from mljob_codemod.errors import InputError, ToolFault
+from mljob_codemod.findings import Finding, Safety
+from mljob_codemod.names import Program
+from mljob_codemod.options import find_options
+from mljob_codemod.plan import JobPlan
+from mljob_codemod.project import Project, Reach, ReachModules
+from mljob_codemod.reading import FileFacts, read_files
+from mljob_codemod.scopes import ModuleIndex
+from mljob_codemod.source import Source
+from mljob_codemod.submission import (
+    FILE_NAME,
+    SubmissionSettings,
+    render_submission,
+    submission_state,
+)
+from mljob_codemod.transformer import rewrite
+from mljob_codemod.values import PathEvaluator
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What ``check`` found. ``errors`` are files that could not be read; the rest went on."""
+
+    findings: tuple[Finding, ...]
+    jobs: tuple[JobPlan, ...]
+    errors: tuple[InputError, ...]
+    files: int
+    sources: dict[str, Source]
+    """The files that findings are in, by their shown path."""
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """One file's new bytes; ``before`` is None for a file that is new."""
+
+    path: Path
+    shown: str
+    before: bytes | None
+    after: bytes
+
+
+@dataclass(frozen=True)
+class ChangeSet:
+    """Changes that are written together or not at all: one job's, or those of jobs that share files."""
+
+    scripts: tuple[str, ...]
+    changes: tuple[FileChange, ...]
+    applied: tuple[Finding, ...]
+    notices: tuple[str, ...] = ()
+
+
+# check
+
+
+def check(paths: Sequence[Path], settings: Settings, progress: Progress | None = None) -> Report:
+    """Findings and plans of every script among ``paths``."""
+    discovery = discover(paths, settings)
+    errors = list(discovery.errors)
+    facts = read_files([(file.path, file.shown) for file in discovery.files], progress)
+    project = Project(facts, shown_path)
+    given = {file.path for file in discovery.files if file.given}
+    findings: dict[tuple[object, ...], Finding] = {}
+    plans: list[JobPlan] = []
+    sources: dict[str, Source] = {}
+    for script in project.scripts(given):
+        job, plan = _open_job(project, script, settings)
+        for finding in _job_findings(job):
+            key = (finding.code, finding.location, finding.message, finding.job)
+            findings.setdefault(key, finding)
+        plans.append(plan)
+        for reached in job_files(job):
+            sources[reached.shown] = reached
+    errors += [read.error for read in project.files.values() if read.error is not None]
+    kept = [finding for finding in findings.values() if _is_wanted(finding, settings, sources)]
+    kept.sort(key=lambda found: (found.location, found.code))
+    return Report(tuple(kept), tuple(plans), tuple(errors), len(discovery.files), sources)
+
+
+def _open_job(project: Project, script: FileFacts, settings: Settings) -> tuple[Job, JobPlan]:
+    """A script's program, and its plan as the codemods fill it."""
+    reach = project.reach(script)
+    modules = ReachModules(project, reach)
+    program = Program(str(script.path), modules, reach.locate)
+    options = find_options(program)
+    root = _payload_root(script, reach, settings)
+    job = Job(
+        shown=script.shown,
+        path=script.path,
+        root=root,
+        program=program,
+        options=options,
+        paths=PathEvaluator(program, options),
+        settings=settings,
+        sources=lambda module: _source_of(reach, module),
+        exists=lambda text: _exists(script.path, root, text),
+    )
+    local = [facts.shown for path, facts in reach.files.items() if path != script.path]
+    plan = JobPlan(
+        script=script.shown,
+        root=shown_path(root),
+        entrypoint=script.path.relative_to(root).as_posix(),
+        method="submit_directory" if local else "submit_file",
+        local_modules=sorted(local),
+    )
+    for codemod in codemods():
+        if hasattr(codemod, "describe"):
+            codemod.describe(job, plan)
+    if plan.method == "submit_file" and any(job.exists(use.target) for use in plan.local_inputs):
+        plan.method = "submit_directory"
+    return job, plan
+
+
+def _payload_root(script: FileFacts, reach: Reach, settings: Settings) -> Path:
+    """The smallest folder that holds the script and from which its local imports resolve."""
+    settled = settings.job(script.path).root
+    if settled is not None:
+        return (settings.folder / settled).resolve()
+    folders = [script.path.parent, *reach.roots]
+    above = [root for root in folders if script.path.is_relative_to(root)]
+    root = min(above, key=lambda folder: len(folder.parts))
+    while not all(path.is_relative_to(root) for path in reach.files):
+        root = root.parent
+    return root
+
+
+def _exists(script: Path, root: Path, text: str) -> bool:
+    """Whether a path that the script names is there, seen from where scripts are started."""
+    if not text or "<" in text:
+        return False
+    folders = dict.fromkeys((script.parent, root, Path.cwd()))
+    return any((folder / text).exists() for folder in folders)
+
+
+def _source_of(reach: Reach, module: ModuleIndex) -> Source:
+    source = reach.files[Path(module.key)].source
+    assert source is not None  # a module is made of a file that was read
+    return source
+
+
+def job_files(job: Job) -> Iterable[Source]:
+    """The sources of the modules that a job reaches."""
+    return [job.sources(module) for module in job.program.modules.values()]
+
+
+def _job_findings(job: Job) -> Iterable[Finding]:
+    for codemod in codemods():
+        yield from codemod.find(job)
+
+
+def _is_wanted(finding: Finding, settings: Settings, sources: dict[str, Source]) -> bool:
+    names = {rule.code: rule.name for rule in all_rules()}
+    if not settings.is_selected(finding.code, names[finding.code]):
+        return False
+    source = sources.get(finding.location.path)
+    return source is None or not any(
+        source.silences(line, finding.code)
+        for line in {finding.location.start.line, finding.location.end.line}
+    )
+
+
+# apply
+
+
+def convert(report: Report, settings: Settings) -> tuple[ChangeSet, ...]:
+    """The files as they should be. Raises ``ToolFault`` when a rewrite fails its proof."""
+    failed = {error.path for error in report.errors}
+    plans = [plan for plan in report.jobs if failed.isdisjoint((plan.script, *plan.local_modules))]
+    groups = _groups(plans, report)
+    return tuple(
+        change_set
+        for group in groups
+        if (change_set := _change_set(group, report, settings)) is not None
+    )
+
+
+def _applicable(finding: Finding, settings: Settings) -> bool:
+    return finding.fix is not None and (finding.fix.safety is Safety.SAFE or settings.unsafe_fixes)
+
+
+def _groups(plans: Sequence[JobPlan], report: Report) -> list[list[JobPlan]]:
+    """Jobs that change a common file belong together; so do those of one folder."""
+    groups: list[tuple[set[str], list[JobPlan]]] = []
+    for plan in plans:
+        files = {_submission_path(plan)}
+        for finding in report.findings:
+            if finding.job == plan.script and finding.fix is not None:
+                files.update(path for path, _ in finding.fix.edits)
+        members = [plan]
+        for group in [group for group in groups if group[0] & files]:
+            groups.remove(group)
+            files |= group[0]
+            members = group[1] + members
+        groups.append((files, members))
+    return [members for _, members in groups]
+
+
+def _submission_path(plan: JobPlan) -> str:
+    folder = plan.script.rpartition("/")[0]
+    return f"{folder}/{FILE_NAME}" if folder else FILE_NAME
+
+
+def _change_set(plans: Sequence[JobPlan], report: Report, settings: Settings) -> ChangeSet | None:
+    scripts = tuple(plan.script for plan in plans)
+    applied = tuple(
+        finding
+        for finding in report.findings
+        if finding.job in scripts and _applicable(finding, settings)
+    )
+    edits: dict[str, dict[Edit, None]] = {}
+    for finding in applied:
+        assert finding.fix is not None
+        for path, edit in finding.fix.edits:
+            edits.setdefault(path, {}).setdefault(edit)
+    changes = [
+        change
+        for path, wanted in edits.items()
+        if (change := _rewritten(report.sources[path], list(wanted))) is not None
+    ]
+    notices: list[str] = []
+    by_folder: dict[str, list[JobPlan]] = {}
+    for plan in plans:
+        by_folder.setdefault(_submission_path(plan), []).append(plan)
+    for path, members in by_folder.items():
+        change, notice = _submission_change(path, members, settings)
+        if change is not None:
+            changes.append(change)
+        if notice is not None:
+            notices.append(notice)
+    if not changes and not notices:
+        return None
+    return ChangeSet(scripts, tuple(changes), applied, tuple(notices))
+
+
+def _rewritten(source: Source, edits: Sequence[Edit]) -> FileChange | None:
+    after = rewrite(source, edits, HELPERS)
+    if after == source.text:
+        return None
+    try:
+        data = source.encode(after)
+    except UnicodeEncodeError as error:
+        raise ToolFault(f"{source.shown}: the rewrite does not fit its encoding") from error
+    return FileChange(source.path, source.shown, source.encode(source.text), data)
+
+
+def _submission_change(
+    path: str, plans: Sequence[JobPlan], settings: Settings
+) -> tuple[FileChange | None, str | None]:
+    """The folder's ``submit_job.py`` when it has to change; a notice when a person edited it."""
+    file = Path(path)
+    folder = path.rpartition("/")[0] or "."
+    text = render_submission(plans, _submission_settings(plans, settings), folder)
+    after = text.encode("utf-8")
+    if not file.exists():
+        return FileChange(file.absolute(), path, None, after), None
+    try:
+        before = file.read_bytes()
+        state = submission_state(before.decode("utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return None, f"{path}: cannot be read and is left alone"
+    if before == after:
+        return None, None
+    if state == "generated":
+        return FileChange(file.absolute(), path, before, after), None
+    return None, f"{path}: was edited by hand and is left alone; delete it to have it written anew"
+
+
+def _submission_settings(plans: Sequence[JobPlan], settings: Settings) -> SubmissionSettings:
+    jobs = {plan.script: settings.job(Path(plan.script)) for plan in plans}
+    first = jobs[plans[0].script]
+    return SubmissionSettings(
+        connection=settings.connection,
+        database=settings.database,
+        schema=settings.schema,
+        stage=settings.stage,
+        compute_pool=first.compute_pool or settings.compute_pool,
+        query_warehouse=first.query_warehouse or settings.query_warehouse,
+        integrations=settings.integrations,
+        target_instances=first.target_instances or settings.target_instances,
+        min_instances=first.min_instances or settings.min_instances,
+        args={script: job.args for script, job in jobs.items() if job.args},
+    )

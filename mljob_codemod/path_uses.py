@@ -1,0 +1,206 @@
+"""The calls that write, read or ask about paths, and the values those paths may have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+
+from mljob_codemod import records as r
+from mljob_codemod.names import Definition, External, Program, argument_at, last_name
+from mljob_codemod.rules import Argument, CallRules, Manner, PathCall, Reader, Writer
+from mljob_codemod.rules.calls import CallTable
+from mljob_codemod.scopes import Site
+from mljob_codemod.values import PathEvaluator, PathValue, Root
+
+
+class Role(Enum):
+    """What a call does with a path."""
+
+    WRITE = "write"
+    READ = "read"
+    PROBE = "probe"
+
+
+@dataclass(frozen=True, eq=False)
+class PathUse:
+    """A call's use of one path. ``argument`` is None where the path is the call's own default."""
+
+    role: Role
+    rule: PathCall
+    site: Site
+    name: str
+    argument: r.Expr | None
+    values: tuple[PathValue, ...]
+    mode: str | None = None
+
+    @property
+    def writer(self) -> Writer | None:
+        return self.rule if isinstance(self.rule, Writer) else None
+
+    def manner(self, value: PathValue) -> Manner:
+        """How the call writes to ``value``."""
+        writer = self.writer
+        return Manner.SEQUENTIAL if writer is None else writer.manner_for(value.text, self.mode)
+
+    @cached_property
+    def makes_folder(self) -> bool:
+        return self.writer is not None and self.writer.makes_folder
+
+    @cached_property
+    def creates_parents(self) -> bool:
+        return self.writer is not None and self.writer.creates_parents
+
+
+class UseFinder:
+    """Matches the calls of a program against the rules."""
+
+    def __init__(self, program: Program, paths: PathEvaluator, rules: CallRules) -> None:
+        self._program = program
+        self._paths = paths
+        self._rules = rules
+        self._words = rules.trigger_words()
+
+    def uses(self) -> Iterator[PathUse]:
+        """Every use of a path in the program's calls."""
+        for site in self._program.sites():
+            name = last_name(site.call.func)
+            if name is None or name not in self._words:
+                continue
+            functions, receivers = self._called(site)
+            if functions is None:
+                continue
+            shown = functions[0] if functions else f".{name}"
+            for role, table in self._tables():
+                rule = self._match(table, functions, receivers, name, site)
+                if rule is not None:
+                    yield from self._uses_of(role, rule, site, shown)
+
+    def _tables(self) -> tuple[tuple[Role, CallTable[PathCall]], ...]:
+        return (  # the three tables hold subclasses of PathCall and are only read here
+            (Role.WRITE, self._rules.writers),  # type: ignore[return-value]
+            (Role.READ, self._rules.readers),
+            (Role.PROBE, self._rules.probes),
+        )
+
+    def _called(self, site: Site) -> tuple[list[str] | None, list[str | None]]:
+        """Qualified names of the called function, and what may have made a method's receiver.
+
+        None for a function of the project's own: what it does is seen in its own body.
+        """
+        func = site.call.func
+        entities = self._program.entities(func, site.scope)
+        names = [entity.name for entity in entities if isinstance(entity, External)]
+        if names:
+            return names, []
+        if any(isinstance(entity, Definition) for entity in entities):
+            return None, []
+        if not isinstance(func, r.Attribute):
+            return None, []
+        receivers: list[str | None] = []
+        for made in self._program.producers(func.value, site.scope):
+            if isinstance(made, External):
+                receivers.append(made.name)
+            elif isinstance(made, Definition):
+                receivers.extend(self._external_bases(made))
+        values = self._paths.values(func.value, site.scope)
+        if any(value.is_path for value in values):
+            receivers.insert(0, "pathlib.Path")
+        return [], receivers or [None]
+
+    def _external_bases(self, definition: Definition) -> Iterator[str]:
+        for klass in self._program.class_line(definition):
+            if isinstance(klass.node, r.ClassDef) and klass.parent is not None:
+                for base in klass.node.bases:
+                    for entity in self._program.entities(base.value, klass.parent):
+                        if isinstance(entity, External):
+                            yield entity.name
+
+    def _match(
+        self,
+        table: CallTable[PathCall],
+        functions: list[str],
+        receivers: list[str | None],
+        name: str,
+        site: Site,
+    ) -> PathCall | None:
+        for function in functions:
+            rule = self._rules.find(table, function=function)
+            if rule is not None:
+                return rule
+        for receiver in receivers:
+            rule = self._rules.find(table, method=name, receiver=receiver)
+            if rule is not None:
+                return rule
+        return None
+
+    def _uses_of(self, role: Role, rule: PathCall, site: Site, shown: str) -> Iterator[PathUse]:
+        mode: str | None = None
+        if rule.mode is not None:
+            given = _find_argument(site.call, rule.mode.argument)
+            if given is not None:
+                mode = self._text(given, site)
+                if mode is None:
+                    return
+            if isinstance(rule, Writer) and not rule.writes(mode):
+                return
+            if isinstance(rule, Reader) and not rule.reads(mode):
+                return
+        for place in rule.arguments:
+            argument = _find_argument(site.call, place)
+            if argument is None or (isinstance(argument, r.Const) and argument.value is None):
+                if rule.default is not None and argument is None and place is rule.arguments[0]:
+                    value = PathValue(Root.LITERAL, rule.default, site.scope, site.call)
+                    yield PathUse(role, rule, site, shown, None, (value,), mode)
+                continue
+            values = self._paths.values(argument, site.scope)
+            if rule.url_prefixes:
+                values = tuple(_without_url(value, rule.url_prefixes) for value in values)
+                values = tuple(value for value in values if value.root is not Root.URL)
+            if not rule.certain and not any(_is_evidently_path(value) for value in values):
+                continue
+            yield PathUse(role, rule, site, shown, argument, values, mode)
+
+    def _text(self, expr: r.Expr, site: Site) -> str | None:
+        for value in self._paths.values(expr, site.scope):
+            if value.root is Root.LITERAL:
+                return value.text
+        return None
+
+
+def _find_argument(call: r.Call, place: Argument) -> r.Expr | None:
+    if place.receiver:
+        return call.func.value if isinstance(call.func, r.Attribute) else None
+    for keyword in place.keywords:
+        for argument in call.args:
+            if argument.keyword == keyword:
+                return argument.value
+    found = argument_at(call, place.position, None)
+    return None if found is None else found.value
+
+
+def _without_url(value: PathValue, prefixes: tuple[str, ...]) -> PathValue:
+    for prefix in prefixes:
+        if value.text.startswith(prefix):
+            return PathValue(
+                Root.LITERAL,
+                value.text[len(prefix) :],
+                value.scope,
+                value.node,
+                built=True,
+                reason=prefix,
+            )
+    return value
+
+
+def _is_evidently_path(value: PathValue) -> bool:
+    if value.is_path or value.root in (Root.SCRIPT_FOLDER, Root.TEMPORARY, Root.RESULT):
+        return True
+    if value.root is Root.OPTION:
+        return True
+    if value.root is Root.LITERAL:
+        name = value.text.rpartition("/")[2]
+        stem, dot, suffix = name.rpartition(".")
+        return "/" in value.text or (bool(stem) and bool(dot) and suffix.isalnum())
+    return False

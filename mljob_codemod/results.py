@@ -1,0 +1,396 @@
+"""Which results a run writes, grouped by what in the source decides where they lie.
+
+A place is a literal (or an expression built from one) or an option. All uses of a path go together:
+a place that reads what another place writes moves with it. A place that also leads to an input of the
+project must stay, and its writes are moved where they happen.
+"""
+
+from __future__ import annotations
+
+import os.path
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+from mljob_codemod import records as r
+from mljob_codemod.options import Option
+from mljob_codemod.path_uses import PathUse, Role
+from mljob_codemod.rules import Kind, Manner
+from mljob_codemod.scopes import ModuleIndex, Scope
+from mljob_codemod.values import PathValue, Root
+
+_FIXED_ROOTS = (Root.LITERAL, Root.SCRIPT_FOLDER, Root.WORKING_FOLDER, Root.HOME)
+_NO_FILES = re.compile(r"(/dev/|/proc/|/tmp/|/tmp$|/var/tmp/|-$|$)")
+"""Devices, standard output, and temporary folders on local disk: nobody expects a result there."""
+
+
+@dataclass(frozen=True, eq=False)
+class Use:
+    """One use of one value."""
+
+    use: PathUse
+    value: PathValue
+
+
+@dataclass(eq=False)
+class Place:
+    """An expression that decides where results lie, and every use that goes through it."""
+
+    scope: Scope
+    node: r.Expr
+    uses: list[Use] = field(default_factory=list)
+    conflict: Use | None = None
+    """A use that reads an input of the project through the same expression."""
+
+    @property
+    def module(self) -> ModuleIndex:
+        return self.scope.module
+
+    @cached_property
+    def texts(self) -> frozenset[str]:
+        return frozenset(normal(use.value.text) for use in self.uses)
+
+    @property
+    def value(self) -> PathValue:
+        return self.uses[0].value
+
+    @property
+    def writes(self) -> list[Use]:
+        return [use for use in self.uses if use.use.role is Role.WRITE]
+
+
+@dataclass(eq=False)
+class OptionResult:
+    """An option whose value is, or begins, the path of results."""
+
+    option: Option
+    uses: list[Use]
+    kind: str
+    scratch: bool
+    needs_folder: bool
+    prefix_only: bool
+    """The value only begins file names; where it ends, other text follows."""
+
+
+@dataclass
+class Results:
+    """All that a run writes: fixed places that move, options, and uses that cannot be placed."""
+
+    places: list[Place] = field(default_factory=list)
+    options: list[OptionResult] = field(default_factory=list)
+    unplaced: list[PathUse] = field(default_factory=list)
+    inputs: list[Use] = field(default_factory=list)
+    scratch: set[Place] = field(default_factory=set)
+    folders: dict[Place, str] = field(default_factory=dict)
+    """Folders that the script expects to exist, by the place whose writes need them."""
+
+
+def normal(text: str) -> str:
+    """A path without ``./`` and doubled separators; what stands for unknown parts is kept."""
+    return os.path.normpath(text.replace("\\", "/")) if text else ""
+
+
+@lru_cache(maxsize=4096)
+def _pattern(text: str) -> re.Pattern[str]:
+    parts = re.split(r"(<[^<>]*>|\*\*?|\?)", text)
+    return re.compile(
+        "".join(".*" if part[:1] in "<*?" and part else re.escape(part) for part in parts)
+    )
+
+
+def same_path(left: str, right: str) -> bool:
+    """Whether two paths, with unknown parts, may be the same."""
+    if left == right:
+        return True
+    return bool(_pattern(left).fullmatch(right) or _pattern(right).fullmatch(left))
+
+
+def lies_below(path: str, folder: str) -> bool:
+    """Whether ``path`` may lie below ``folder``."""
+    if folder in ("", "."):
+        return not path.startswith(("/", ".."))
+    depth = folder.count("/") + 1
+    head = "/".join(path.split("/")[:depth])
+    return path.count("/") >= depth and same_path(head, folder)
+
+
+class ResultFinder:
+    """Sorts the uses of paths into results and inputs."""
+
+    def __init__(
+        self,
+        uses: Iterable[PathUse],
+        is_output_name: Callable[[Option], bool],
+        is_never_output: Callable[[Option], bool],
+        exists: Callable[[str], bool],
+    ) -> None:
+        self._uses = list(uses)
+        self._is_output_name = is_output_name
+        self._is_never_output = is_never_output
+        self._exists = exists
+        self._fixed = [
+            Use(use, value)
+            for use in self._uses
+            for value in use.values
+            if value.root in _FIXED_ROOTS
+            and value.node is not None
+            and value.scope is not None
+            and not (value.root is Root.LITERAL and _NO_FILES.match(value.text))
+        ]
+
+    def find(self, options: Iterable[Option]) -> Results:
+        """The results of the run."""
+        results = Results()
+        written = [
+            use for use in self._fixed if use.use.role is Role.WRITE and not _is_cache(use.use)
+        ]
+        written_texts = {normal(use.value.text) for use in written if not use.use.makes_folder}
+        results.places = self._places(written, written_texts)
+        results.options = list(self._option_results(options))
+        results.scratch = self._scratch_places(results.places)
+        results.folders = self._needed_folders(results.places)
+        results.inputs = list(self._inputs(written_texts))
+        results.unplaced = [
+            use
+            for use in self._uses
+            if use.role is Role.WRITE
+            and not _is_cache(use)
+            and not use.makes_folder
+            and use.values
+            and all(value.root is Root.UNKNOWN for value in use.values)
+        ]
+        return results
+
+    # Places
+
+    def _places(self, written: list[Use], written_texts: set[str]) -> list[Place]:
+        by_node: dict[tuple[str, r.Expr], Place] = {}
+        for use in self._fixed:
+            scope, node = use.value.scope, use.value.node
+            assert scope is not None and node is not None
+            place = by_node.setdefault((scope.module.key, node), Place(scope, node))
+            place.uses.append(use)
+        moved = {
+            place
+            for place in by_node.values()
+            if any(not use.use.makes_folder and not _is_cache(use.use) for use in place.writes)
+        }
+        self._add_related(moved, by_node.values(), written_texts)
+        found: list[Place] = []
+        for place in by_node.values():
+            if place not in moved:
+                continue
+            place.conflict = self._input_use(place, written_texts)
+            if place.conflict is None:
+                found.append(place)
+            else:
+                found.extend(self._split(place, written_texts))
+        return found
+
+    def _add_related(
+        self, moved: set[Place], all_places: Iterable[Place], written_texts: set[str]
+    ) -> None:
+        """Add the places that read, list or make what the moved ones write."""
+        written_folders = {folder for text in written_texts for folder in _folders_above(text)}
+        for place in all_places:
+            if place in moved or any(text in ("", ".") for text in place.texts):
+                continue
+            touches = [
+                use
+                for use in place.uses
+                if self._touches_results(use, written_texts, written_folders)
+            ]
+            if touches and len(touches) == len(place.uses):
+                moved.add(place)
+            elif any(use.use.makes_folder for use in place.uses) and not any(
+                use.use.role is Role.READ and not _is_folder_made(use) for use in place.uses
+            ):
+                # A folder that the run makes and nothing is seen to read holds what it writes.
+                if not self._exists(place.value.text):
+                    moved.add(place)
+
+    def _touches_results(self, use: Use, written: set[str], folders: set[str]) -> bool:
+        text = normal(use.value.text)
+        if any(same_path(text, target) for target in written):
+            return not (use.use.role is Role.READ and self._exists(use.value.text))
+        if any(same_path(text, folder) for folder in folders):
+            return use.use.makes_folder or not self._exists(use.value.text)
+        return any(lies_below(text, target) for target in written)
+
+    def _input_use(self, place: Place, written: set[str]) -> Use | None:
+        """A use through ``place`` that reads what the run has not written."""
+        for use in place.uses:
+            if use.use.role is not Role.READ:
+                continue
+            text = normal(use.value.text)
+            own = any(
+                same_path(text, target) or lies_below(text, target) or lies_below(target, text)
+                for target in written
+            )
+            if not own or self._exists(use.value.text):
+                return use
+        return None
+
+    def _split(self, place: Place, written: set[str]) -> Iterator[Place]:
+        """Places of single uses, where the common expression must stay as it is."""
+        by_argument: dict[r.Expr, Place] = {}
+        for use in place.uses:
+            argument = use.use.argument
+            if argument is None or argument is place.node:
+                continue
+            text = normal(use.value.text)
+            is_own = any(same_path(text, target) for target in written)
+            if use.use.role is Role.READ and (not is_own or self._exists(use.value.text)):
+                continue
+            if use.use.role is not Role.WRITE and not is_own:
+                continue
+            if use.use.role is Role.WRITE and use.use.makes_folder:
+                continue
+            if any(value.node is not place.node for value in use.use.values):
+                continue
+            single = by_argument.setdefault(argument, Place(use.use.site.scope, argument))
+            single.uses.append(use)
+        if by_argument:
+            yield from by_argument.values()
+        else:
+            yield place
+
+    def _scratch_places(self, places: list[Place]) -> set[Place]:
+        """Places that a stage mount would refuse, with all that share a path with them."""
+        scratch = {
+            place
+            for place in places
+            if any(use.use.manner(use.value) is not Manner.SEQUENTIAL for use in place.writes)
+        }
+        grown = True
+        while grown:
+            texts = {text for place in scratch for text in place.texts}
+            more = {
+                place
+                for place in places
+                if place not in scratch and any(_related(text, texts) for text in place.texts)
+            }
+            scratch |= more
+            grown = bool(more)
+        return scratch
+
+    def _needed_folders(self, places: list[Place]) -> dict[Place, str]:
+        made = [
+            normal(use.value.text)
+            for use in self._fixed
+            if use.use.makes_folder or use.use.creates_parents
+        ]
+        needed: dict[Place, str] = {}
+        for place in places:
+            for use in place.writes:
+                if use.use.makes_folder or use.use.creates_parents:
+                    continue
+                folder = normal(use.value.text).rpartition("/")[0]
+                folder = folder.partition("<")[0]
+                if "<" in normal(use.value.text).rpartition("/")[0]:
+                    folder = folder.rpartition("/")[0]
+                if folder and not any(_covers(target, folder) for target in made):
+                    needed[place] = folder
+        return needed
+
+    # Options
+
+    def _option_results(self, options: Iterable[Option]) -> Iterator[OptionResult]:
+        uses: dict[Option, list[Use]] = {}
+        parts: set[Option] = set()
+        for use in self._uses:
+            for value in use.values:
+                if value.option is not None:
+                    uses.setdefault(value.option, []).append(Use(use, value))
+                if use.role is Role.WRITE and not _is_cache(use) and value.root is Root.OPTION:
+                    parts.update(value.parts)
+        for option in options:
+            found = uses.get(option, [])
+            writes = [use for use in found if use.use.role is Role.WRITE]
+            results = [use for use in writes if not _is_cache(use.use)]
+            reads = [use for use in found if use.use.role is Role.READ]
+            if option.switch:
+                continue
+            if any(not use.use.makes_folder for use in results):
+                yield self._option_result(option, found, results)
+            elif results and not self._is_never_output(option) and not reads:
+                yield self._option_result(option, found, results)
+            elif (not reads and not writes and self._is_output_name(option)) or (
+                option in parts and self._is_output_name(option)
+            ):
+                yield OptionResult(option, found, "directory", False, False, False)
+
+    def _option_result(self, option: Option, uses: list[Use], writes: list[Use]) -> OptionResult:
+        direct = [use for use in writes if use.value.text in ("", "/")]
+        prefixed = [use for use in writes if use.value.prefix]
+        below = [use for use in writes if use not in direct and use not in prefixed]
+        if below or any(use.use.rule.kind is Kind.DIRECTORY for use in direct):
+            kind = "directory"
+        elif direct:
+            kind = "prefix" if direct[0].use.rule.kind is Kind.PREFIX else "file"
+        else:
+            kind = "prefix"
+        made = any(use.use.makes_folder or use.use.creates_parents for use in writes)
+        scratch = any(use.use.manner(use.value) is not Manner.SEQUENTIAL for use in writes)
+        return OptionResult(
+            option=option,
+            uses=uses,
+            kind=kind,
+            scratch=scratch,
+            needs_folder=kind == "directory" and not made,
+            prefix_only=bool(prefixed) and not direct and not below,
+        )
+
+    # Inputs
+
+    def _inputs(self, written: set[str]) -> Iterator[Use]:
+        for use in self._uses:
+            if use.role is not Role.READ:
+                continue
+            for value in use.values:
+                text = value.text
+                if value.root is Root.OPTION and value.option is not None:
+                    default = value.option.default
+                    if not (isinstance(default, r.Const) and isinstance(default.value, str)):
+                        continue
+                    if not default.value:
+                        continue
+                    text = default.value + value.text
+                elif value.root not in _FIXED_ROOTS or not text:
+                    continue
+                if any(
+                    same_path(normal(text), target)
+                    or lies_below(normal(text), target)
+                    or (use.rule.kind is not Kind.FILE and lies_below(target, normal(text)))
+                    for target in written
+                ) and not self._exists(text):
+                    continue
+                yield Use(use, value)
+                break
+
+
+def _is_cache(use: PathUse) -> bool:
+    return use.writer is not None and use.writer.cache
+
+
+def _is_folder_made(use: Use) -> bool:
+    return use.use.rule.kind is Kind.DIRECTORY
+
+
+def _folders_above(text: str) -> Iterator[str]:
+    folder = text.rpartition("/")[0]
+    while folder:
+        yield folder
+        folder = folder.rpartition("/")[0]
+
+
+def _related(text: str, others: set[str]) -> bool:
+    return any(
+        same_path(text, other) or lies_below(text, other) or lies_below(other, text)
+        for other in others
+    )
+
+
+def _covers(made: str, folder: str) -> bool:
+    return same_path(made, folder) or lies_below(made, folder)
