@@ -113,6 +113,7 @@ def _open_job(project: Project, script: FileFacts, settings: Settings) -> tuple[
         settings=settings,
         sources=lambda module: _source_of(reach, module),
         exists=lambda text: _exists(script.path, root, text),
+        files=tuple(reach.files.values()),
     )
     local = [facts.shown for path, facts in reach.files.items() if path != script.path]
     plan = JobPlan(
@@ -123,8 +124,7 @@ def _open_job(project: Project, script: FileFacts, settings: Settings) -> tuple[
         local_modules=sorted(local),
     )
     for codemod in codemods():
-        if hasattr(codemod, "describe"):
-            codemod.describe(job, plan)
+        codemod.describe(job, plan)
     if plan.method == "submit_file" and any(job.exists(use.target) for use in plan.local_inputs):
         plan.method = "submit_directory"
     return job, plan

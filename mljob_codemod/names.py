@@ -64,6 +64,10 @@ class Program:
         self._producers: dict[tuple[r.Expr, Scope], tuple[Entity, ...]] = {}
         self._callers: dict[tuple[str, Span], tuple[Site, ...]] = {}
 
+    def is_local(self, importer: str, dotted: str) -> bool:
+        """Whether ``import dotted`` in the module ``importer`` finds a file of the project."""
+        return self._locate(importer, 0, dotted) is not None
+
     def sites(self) -> Iterator[Site]:
         """Every call of the reach."""
         for module in self.modules.values():

@@ -13,7 +13,7 @@ from typing import Union
 from mljob_codemod import records as r
 from mljob_codemod.edits import Span
 from mljob_codemod.names import Definition, External, Program, argument_at, last_name
-from mljob_codemod.scopes import ModuleIndex, Scope, Site
+from mljob_codemod.scopes import ModuleIndex, Scope, Site, walk
 
 CLICK = ("click", "rich_click", "asyncclick")
 _SWITCH_ACTIONS = (
@@ -107,6 +107,8 @@ def find_options(program: Program) -> OptionTable:
     for option in _argparse_options(program):
         table.add(option)
     for module in program.modules.values():
+        for option in _argv_options(module):
+            table.add(option)
         for scope in module.scopes.values():
             if isinstance(scope.node, r.FunctionDef) and scope.parent is not None:
                 for option in _decorated_options(program, scope.node, scope.parent):
@@ -476,6 +478,36 @@ def _field_default(value: r.Expr | None) -> r.Expr | None:
                 return argument.value
         return None
     return value
+
+
+# sys.argv by hand
+
+
+def _argv_options(module: ModuleIndex) -> Iterator[Option]:
+    for item in module.argv:
+        index = item.subscript.index
+        if not (isinstance(index, r.Const) and isinstance(index.value, int) and index.value > 0):
+            continue
+        match item.statement:
+            case r.Assign((r.Name(name, _),), _, _, _):
+                dest = name.lower()
+            case _:
+                dest = f"argument_{index.value}"
+        counted = any(
+            isinstance(part, (r.Name, r.Attribute)) and last_name(part) == "argv"
+            for guard in item.guards
+            for part in walk(guard.test)
+        )
+        yield Option(
+            framework="sys_argv",
+            spelling=dest,
+            strings=(),
+            dest=dest,
+            scope=item.scope,
+            declaration=item.subscript,
+            required=not counted or any(not guard.holds for guard in item.guards),
+            position=index.value - 1,
+        )
 
 
 # Small questions about expressions

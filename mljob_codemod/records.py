@@ -366,10 +366,18 @@ Block = tuple[Statement, ...]
 
 
 def is_main_test(test: Expr) -> bool:
-    """Whether ``test`` is ``__name__ == "__main__"``, in either order."""
-    if not (isinstance(test, Compare) and test.ops == ("Equal",)):
-        return False
-    sides = (test.left, test.rights[0])
-    return any(isinstance(side, Name) and side.id == "__name__" for side in sides) and any(
-        isinstance(side, Const) and side.value == "__main__" for side in sides
-    )
+    """Whether ``test`` holds only in the script that is run: ``__name__ == "__main__"``.
+
+    In either order, with ``in``, and together with other conditions.
+    """
+    match test:
+        case Boolean("and", left, right, _):
+            return is_main_test(left) or is_main_test(right)
+        case Compare(Name("__name__", _), ("In",), (Sequence(elements, _),), _):
+            return any(isinstance(item, Const) and item.value == "__main__" for item in elements)
+        case Compare(left, ("Equal",), (right,), _):
+            sides = (left, right)
+            return any(isinstance(side, Name) and side.id == "__name__" for side in sides) and any(
+                isinstance(side, Const) and side.value == "__main__" for side in sides
+            )
+    return False

@@ -87,6 +87,15 @@ class Site(NamedTuple):
     in_main_guard: bool
 
 
+class ArgvItem(NamedTuple):
+    """``sys.argv[n]`` (or ``argv[n]``), the statement it stands in, and what that stands under."""
+
+    subscript: r.Subscript
+    scope: Scope
+    guards: tuple[Guard, ...]
+    statement: r.Statement
+
+
 class AttributeAssignment(NamedTuple):
     """``receiver.attr = value``."""
 
@@ -108,6 +117,7 @@ class ModuleIndex:
         self.attributes: dict[str, list[AttributeAssignment]] = {}
         self.items: list[AttributeAssignment] = []
         self.stars: list[r.ImportFrom] = []
+        self.argv: list[ArgvItem] = []
         self.has_main_guard = False
         _Builder(self).block(body, self.scope, (), False, False)
 
@@ -360,12 +370,20 @@ class _Builder:
             case r.Boolean(op, left, right, _):
                 self.expr(left, scope, *under)
                 self.expr(right, scope, (*guards, Guard(left, op == "and")), loops, main)
+            case r.Subscript(receiver, index, _):
+                if isinstance(receiver, (r.Name, r.Attribute)) and _is_argv(receiver):
+                    self.index.argv.append(ArgvItem(value, scope, guards, self.statement))
+                self.several([receiver, index], scope, *under)
             case r.Other(kind, children, _):
                 if kind in ("Yield", "From") and (holder := scope.function) is not None:
                     holder.yields = True
                 self.several(children, scope, *under)
             case _:
                 self.several(subexpressions(value), scope, *under)
+
+
+def _is_argv(expr: r.Name | r.Attribute) -> bool:
+    return (expr.id if isinstance(expr, r.Name) else expr.attr) == "argv"
 
 
 def _early_exit(statement: r.Statement) -> Guard | None:

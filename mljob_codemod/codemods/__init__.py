@@ -12,13 +12,12 @@ from mljob_codemod.findings import Rule
 
 @lru_cache(maxsize=1)
 def codemods() -> tuple[ModuleType, ...]:
-    """Every codemod module, in the order of its first code: those that define ``find``."""
+    """Every codemod module, in the order of their names: those with ``RULES``, ``find`` and ``describe``."""
     modules = (
         importlib.import_module(f"{__name__}.{info.name}")
         for info in pkgutil.iter_modules(__path__)
     )
-    found = [module for module in modules if hasattr(module, "find")]
-    return tuple(sorted(found, key=lambda module: str(module.RULES[0].code)))
+    return tuple(module for module in modules if hasattr(module, "describe"))
 
 
 def all_rules() -> tuple[Rule, ...]:

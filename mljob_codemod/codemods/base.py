@@ -6,7 +6,7 @@ findings with their edits, and, where it adds to the plan, ``describe(job, plan)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from mljob_codemod.findings import Finding, Fix, Level, Rule, Safety
 from mljob_codemod.names import Program
 from mljob_codemod.options import OptionTable
 from mljob_codemod.plan import Evidence
+from mljob_codemod.reading import FileFacts
 from mljob_codemod.scopes import ModuleIndex, Site
 from mljob_codemod.source import Source
 from mljob_codemod.values import PathEvaluator
@@ -43,7 +44,10 @@ class Job:
     sources: Callable[[ModuleIndex], Source]
     exists: Callable[[str], bool]
     """Whether a path relative to the working directory of the run at home exists in the project."""
+    files: tuple[FileFacts, ...] = ()
+    """The files of the reach, the script first."""
     notes: dict[str, object] = field(default_factory=dict)
+    """What a codemod computes once for both its functions, by its own name."""
 
     @property
     def script(self) -> ModuleIndex:
@@ -83,6 +87,3 @@ class Job:
 def runs_in_job(site: Site, job: Job) -> bool:
     """Whether a call can happen in the job: code under another module's main guard cannot."""
     return not site.in_main_guard or site.scope.module is job.script
-
-
-Registry = Mapping[str, Rule]

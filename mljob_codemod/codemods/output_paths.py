@@ -153,7 +153,7 @@ def _option_findings(job: Job, result: OptionResult, style: _Style) -> Iterator[
         if edits:
             text = f"the default of {option.spelling} lies where a job does not keep results"
             yield job.finding(OPTION_DEFAULT, *where, text, edits=edits)
-    else:
+    elif option.framework != "sys_argv":
         text = (
             f"{option.spelling} says where results go and has no default; "
             f"pass it as ${RESULT_VARIABLE}/… or leave it out where the script can do without"
@@ -519,7 +519,9 @@ class _Style:
         """Whether ``node`` stands inside an f-string, where quotes of its own cannot be used."""
         spans = self._strings.setdefault(module.key, _string_spans(module))
         return any(
-            start <= node.span.start and node.span.end <= end and (start, end) != tuple(node.span)
+            start <= node.span.start
+            and node.span.end <= end
+            and (start, end) != (node.span.start, node.span.end)
             for start, end in spans
         )
 
@@ -551,7 +553,9 @@ def _string_spans(module: ModuleIndex) -> list[tuple[int, int]]:
     for site in module.sites:
         for argument in site.call.args:
             found += [
-                tuple(part.span) for part in walk(argument.value) if isinstance(part, r.Joined)
+                (part.span.start, part.span.end)
+                for part in walk(argument.value)
+                if isinstance(part, r.Joined)
             ]
     return found
 
@@ -687,5 +691,5 @@ def _path_use(job: Job, use: Use, value: PathValue) -> PathUse:
     line = source.position(use.site.call.func.span.end - 1).line
     text = value.text
     if value.option is not None and isinstance(value.option.default, r.Const):
-        text = f"{value.option.default.value}{value.text}"
+        text = f"{value.option.default.value!s}{value.text}"
     return PathUse(source.shown, line, use.name, text)
