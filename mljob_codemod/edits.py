@@ -118,6 +118,14 @@ class AddHelper:
     name: str
 
 
+@dataclass(frozen=True)
+class HelperText:
+    """A function that ``AddHelper`` inserts, with four spaces and ``\\n``, and the modules it needs."""
+
+    code: str
+    imports: tuple[str, ...]
+
+
 Edit = Union[
     ReplaceExpression,
     AssignValue,

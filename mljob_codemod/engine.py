@@ -7,7 +7,7 @@ writes: ``writing.py`` does.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mljob_codemod.codemods import all_rules, codemods
@@ -31,7 +31,6 @@ from mljob_codemod.submission import (
     render_submission,
     submission_state,
 )
-from mljob_codemod.transformer import rewrite
 from mljob_codemod.values import PathEvaluator
 
 Progress = Callable[[int, int], None]
@@ -45,7 +44,7 @@ class Report:
     jobs: tuple[JobPlan, ...]
     errors: tuple[InputError, ...]
     files: int
-    sources: dict[str, Source]
+    sources: dict[str, Source] = field(default_factory=dict)
     """The files that findings are in, by their shown path."""
 
 
@@ -101,7 +100,7 @@ def _open_job(project: Project, script: FileFacts, settings: Settings) -> tuple[
     reach = project.reach(script)
     modules = ReachModules(project, reach)
     program = Program(str(script.path), modules, reach.locate)
-    options = find_options(program)
+    options = find_options(program, _read_beside)
     root = _payload_root(script, reach, settings)
     job = Job(
         shown=script.shown,
@@ -149,6 +148,14 @@ def _exists(script: Path, root: Path, text: str) -> bool:
         return False
     folders = dict.fromkeys((script.parent, root, Path.cwd()))
     return any((folder / text).exists() for folder in folders)
+
+
+def _read_beside(module: str, path: str) -> str | None:
+    """The text of a file named relative to a module's folder."""
+    try:
+        return (Path(module).parent / path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def _source_of(reach: Reach, module: ModuleIndex) -> Source:
@@ -252,6 +259,8 @@ def _change_set(plans: Sequence[JobPlan], report: Report, settings: Settings) ->
 
 
 def _rewritten(source: Source, edits: Sequence[Edit]) -> FileChange | None:
+    from mljob_codemod.transformer import rewrite  # ``check`` has no use for it
+
     after = rewrite(source, edits, HELPERS)
     if after == source.text:
         return None

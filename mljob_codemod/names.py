@@ -379,6 +379,11 @@ class Program:
         assert binding.scope.parent is not None
         sites = self.callers(Definition(owner, binding.scope.parent))
         defaulted = not sites
+        if param.kind == "*":
+            for site in sites:
+                for passed in _beyond(site.call, owner, binding.scope.parent.kind == "class"):
+                    yield passed, site.scope
+            return
         for site in sites:
             passed = argument_for(
                 site.call, owner, param.name, binding.scope.parent.kind == "class"
@@ -411,6 +416,16 @@ def argument_for(
         if place == position:
             return argument.value
     return None
+
+
+def _beyond(call: r.Call, function: r.FunctionDef, is_method: bool) -> Iterator[r.Expr]:
+    """The positional arguments that ``*args`` of ``function`` takes up."""
+    named = sum(param.kind == "" for param in function.params)
+    if is_method and not _is_static(function):
+        named -= 1
+    positional = [argument for argument in call.args if argument.keyword is None]
+    for argument in positional[named:]:
+        yield argument.value
 
 
 def argument_at(call: r.Call, position: int | None, keyword: str | None) -> r.Argument | None:

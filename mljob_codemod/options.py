@@ -6,7 +6,8 @@ reads (HfArgumentParser, tyro, simple-parsing, jsonargparse), and ``sys.argv`` t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Union
 
@@ -88,6 +89,8 @@ class OptionTable:
     """Options that a library declares, by spelling: ``--output_dir`` of TrainingArguments."""
     by_dest: dict[str, list[Option]] = field(default_factory=dict)
     by_param: dict[tuple[str, Span, str], Option] = field(default_factory=dict)
+    by_variable: dict[object, Option] = field(default_factory=dict)
+    """Options that are variables, attributes or fields, by the literal that is their default."""
     by_field: dict[tuple[str, Span], Option] = field(default_factory=dict)
 
     def add(self, option: Option) -> None:
@@ -101,11 +104,22 @@ class OptionTable:
         return self.by_param.get((module.key, owner.span, name))
 
 
-def find_options(program: Program) -> OptionTable:
-    """Every option that the modules of ``program`` declare."""
+def find_options(
+    program: Program, read_text: Callable[[str, str], str | None] = lambda key, path: None
+) -> OptionTable:
+    """Every option that the modules of ``program`` declare.
+
+    ``read_text`` gives the text of a configuration file by the module it is named in and its path
+    relative to that module's folder.
+    """
     table = OptionTable()
+    for option in _hydra_options(program, read_text):
+        table.add(option)
     for option in _argparse_options(program):
         table.add(option)
+    for option in (*_overridden_variables(program), *_configuration_options(program)):
+        table.add(option)
+        table.by_variable[option.default] = option
     for module in program.modules.values():
         for option in _argv_options(module):
             table.add(option)
@@ -118,6 +132,8 @@ def find_options(program: Program) -> OptionTable:
         if name in _PARSER_NAMES or name.startswith("DEFINE_"):
             for option in _options_of_call(program, site, table):
                 table.add(option)
+                if option.owner is None and isinstance(option.default, r.Const):
+                    table.by_variable[option.default] = option
     return table
 
 
@@ -370,6 +386,7 @@ def _fire_options(program: Program, site: Site) -> Iterator[Option]:
     for candidate in candidates:
         if isinstance(candidate.node, r.FunctionDef):
             yield from _parameter_options(candidate.node, candidate.scope, "fire")
+            yield from _attributes_set_from(program, candidate.node, candidate.scope)
         else:
             inner = candidate.scope.module.scope_of(candidate.node)
             for bindings in inner.bindings.values():
@@ -478,6 +495,174 @@ def _field_default(value: r.Expr | None) -> r.Expr | None:
                 return argument.value
         return None
     return value
+
+
+# Configurations that are overridden by name
+
+_CONFIGURATIONS = frozenset({"CfgNode", "CN", "ConfigDict"})
+_MERGING = {"merge_from_args": "--", "merge_from_list": ""}
+"""How a key of a configuration is spelled as an argument, by the method that merges arguments."""
+
+
+def _configuration_options(program: Program) -> Iterator[Option]:
+    """Keys of a yacs-like configuration that takes its values from the command line."""
+    prefixes = [prefix for name, prefix in _MERGING.items() if program.sites_named(name)]
+    if not prefixes:
+        return
+    for module in program.modules.values():
+        for attr, assignments in module.attributes.items():
+            for assigned in assignments:
+                value = assigned.value
+                if not (isinstance(value, r.Const) and isinstance(value.value, str)):
+                    continue
+                made = program.producers(assigned.receiver, assigned.scope)
+                names = {_made_name(entity) for entity in made}
+                if not names & _CONFIGURATIONS:
+                    continue
+                sections = [*_attribute_chain(assigned.receiver)[1:], attr]
+                spelling = prefixes[0] + ".".join(sections)
+                yield Option(
+                    framework="other",
+                    spelling=spelling,
+                    strings=(spelling,),
+                    dest=attr,
+                    scope=assigned.scope,
+                    declaration=r.Assign((assigned.receiver,), value, None, value.span),
+                    default=value,
+                )
+
+
+def _made_name(entity: object) -> str:
+    if isinstance(entity, External):
+        return entity.name.rpartition(".")[2]
+    return entity.node.name if isinstance(entity, Definition) else ""
+
+
+def _attribute_chain(expr: r.Expr) -> list[str]:
+    match expr:
+        case r.Attribute(value, attr, _):
+            return [*_attribute_chain(value), attr]
+        case r.Name(name, _):
+            return [name]
+    return []
+
+
+def _attributes_set_from(
+    program: Program, function: r.FunctionDef, scope: Scope
+) -> Iterator[Option]:
+    """Class attributes that ``**kwargs`` of a fire function set by ``setattr(config, name, value)``."""
+    if not any(param.kind == "**" for param in function.params):
+        return
+    for site in program.sites_named("setattr"):
+        if not site.call.args:
+            continue
+        for owner in program.instance_of(site.call.args[0].value, site.scope):
+            for klass in program.class_line(owner):
+                for name, bindings in klass.bindings.items():
+                    value = bindings[0].value
+                    if isinstance(value, r.Const):
+                        yield Option(
+                            framework="fire",
+                            spelling=f"--{name}",
+                            strings=(f"--{name}",),
+                            dest=name,
+                            scope=klass,
+                            declaration=r.Assign(
+                                (r.Name(name, value.span),), value, None, value.span
+                            ),
+                            default=None if is_none(value) else value,
+                            switch=not isinstance(value.value, (str, type(None))),
+                        )
+
+
+# Hydra: the options are the keys of YAML files
+
+
+def _hydra_options(
+    program: Program, read_text: Callable[[str, str], str | None]
+) -> Iterator[Option]:
+    script = program.script
+    for scope in script.scopes.values():
+        if not isinstance(scope.node, r.FunctionDef) or scope.parent is None:
+            continue
+        for decorator in scope.node.decorators:
+            if not isinstance(decorator, r.Call):
+                continue
+            names = [
+                e.name
+                for e in program.entities(decorator.func, scope.parent)
+                if isinstance(e, External)
+            ]
+            if "hydra.main" not in names:
+                continue
+            folder = argument_at(decorator, 0, "config_path")
+            name = argument_at(decorator, 1, "config_name")
+            parts = [_text(found.value) if found is not None else None for found in (folder, name)]
+            if parts[1] is None:
+                continue
+            file = parts[1] if parts[1].endswith((".yaml", ".yml")) else f"{parts[1]}.yaml"
+            text = read_text(script.key, f"{parts[0] or '.'}/{file}")
+            for key, value in yaml_scalars(text or ""):
+                yield Option(
+                    framework="hydra",
+                    spelling=key,
+                    strings=(key,),
+                    dest=key.rpartition(".")[2],
+                    scope=scope.parent,
+                    declaration=decorator,
+                    default=r.Const(value, decorator.span),
+                    switch=not value
+                    or value.lower() in ("true", "false", "null", "~")
+                    or value.replace(".", "").replace("-", "").isdigit(),
+                )
+
+
+def yaml_scalars(text: str) -> Iterator[tuple[str, str]]:
+    """Dotted keys and plain values of simple YAML: nested mappings of scalars, nothing else."""
+    above: list[tuple[int, str]] = []
+    for line in text.splitlines():
+        match = re.match(r"( *)([\w-]+):(?:\s+(.*))?$", line)
+        if match is None:
+            continue
+        indent = len(match[1])
+        while above and above[-1][0] >= indent:
+            above.pop()
+        value = re.sub(r"\s+#.*$", "", match[3] or "").strip()
+        dotted = ".".join([*(key for _, key in above), match[2]])
+        if value and value[0] not in "[{|>&*!#":
+            yield dotted, value.strip("'\"")
+        elif not value or value.startswith("#"):
+            above.append((indent, match[2]))
+
+
+# Variables that a configurator overrides
+
+
+def _overridden_variables(program: Program) -> Iterator[Option]:
+    """``exec(open("configurator.py").read())`` makes each variable above it the option ``--name``."""
+    for site in program.sites_named("exec"):
+        module = site.scope.module
+        if site.scope is not module.scope or module is not program.script:
+            continue
+        if not any(
+            isinstance(part, r.Call) and last_name(part.func) == "open" for part in walk(site.call)
+        ):
+            continue
+        for statement in module.body:
+            if statement.span.start > site.call.span.start:
+                break
+            match statement:
+                case r.Assign((r.Name(name, _),), r.Const() as value, _, _):
+                    yield Option(
+                        framework="other",
+                        spelling=f"--{name}",
+                        strings=(f"--{name}",),
+                        dest=name,
+                        scope=module.scope,
+                        declaration=statement,
+                        default=None if is_none(value) else value,
+                        switch=not isinstance(value.value, str),
+                    )
 
 
 # sys.argv by hand

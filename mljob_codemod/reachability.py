@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mljob_codemod import records as r
-from mljob_codemod.names import Definition, External, Program
+from mljob_codemod.names import Definition, External, Program, last_name
 from mljob_codemod.options import OptionTable
 from mljob_codemod.scopes import Guard, Scope, Site
 
@@ -73,15 +73,28 @@ class Reachability:
                 return self._option_truth(attr)
             case r.Name(name, _):
                 return self._option_truth(name)
+            case r.Call(r.Attribute(value, "endswith" | "startswith" as method, _), args, _):
+                return self._ends(value, method, args)
             case r.Compare(left, (op,), (right,), _):
                 return self._comparison(left, op, right)
         return None
 
+    def _ends(self, value: r.Expr, method: str, args: tuple[r.Argument, ...]) -> bool | None:
+        name = last_name(value)
+        known, default = self._default(name) if name is not None else (False, None)
+        ends = [argument.value for argument in args]
+        if not known or not isinstance(default, str) or not ends:
+            return None
+        texts = ends[0].elements if isinstance(ends[0], r.Sequence) else (ends[0],)
+        values = tuple(text.value for text in texts if isinstance(text, r.Const))
+        test = default.endswith if method == "endswith" else default.startswith
+        return any(test(text) for text in values if isinstance(text, str))
+
     def _comparison(self, left: r.Expr, op: str, right: r.Expr) -> bool | None:
         if not isinstance(right, r.Const):
             return None
-        name = left.attr if isinstance(left, r.Attribute) else getattr(left, "id", None)
-        known, value = self._default(name) if isinstance(name, str) else (False, None)
+        name = last_name(left)
+        known, value = self._default(name) if name is not None else (False, None)
         if not known:
             return None
         if op in ("Equal", "Is"):

@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 from mljob_codemod import records as r
 from mljob_codemod.options import Option
 from mljob_codemod.path_uses import PathUse, Role
-from mljob_codemod.rules import Kind, Manner
+from mljob_codemod.rules import Kind, Manner, Reader
 from mljob_codemod.scopes import ModuleIndex, Scope
 from mljob_codemod.values import PathValue, Root
 
@@ -304,7 +304,7 @@ class ResultFinder:
                 if value.option is not None:
                     uses.setdefault(value.option, []).append(Use(use, value))
                 if use.role is Role.WRITE and not _is_cache(use) and value.root is Root.OPTION:
-                    parts.update(value.parts)
+                    parts.update(value.components)
         for option in options:
             found = uses.get(option, [])
             writes = [use for use in found if use.use.role is Role.WRITE]
@@ -312,13 +312,15 @@ class ResultFinder:
             reads = [use for use in found if use.use.role is Role.READ]
             if option.switch:
                 continue
-            if any(not use.use.makes_folder for use in results):
+            if self._is_never_output(option) and reads:
+                continue  # a cache beside the data that the option names
+            writes_files = any(not use.use.makes_folder for use in results)
+            makes_folders = bool(results) and not self._is_never_output(option) and not reads
+            if writes_files or makes_folders:
                 yield self._option_result(option, found, results)
-            elif results and not self._is_never_output(option) and not reads:
-                yield self._option_result(option, found, results)
-            elif (not reads and not writes and self._is_output_name(option)) or (
-                option in parts and self._is_output_name(option)
-            ):
+            elif (not found or option in parts) and self._is_output_name(option):
+                yield OptionResult(option, found, "directory", False, False, False)
+            elif option in parts and not reads and not self._is_never_output(option):
                 yield OptionResult(option, found, "directory", False, False, False)
 
     def _option_result(self, option: Option, uses: list[Use], writes: list[Use]) -> OptionResult:
@@ -359,6 +361,9 @@ class ResultFinder:
                     text = default.value + value.text
                 elif value.root not in _FIXED_ROOTS or not text:
                     continue
+                if isinstance(use.rule, Reader) and use.rule.name_or_path:
+                    if not text.startswith(("./", "../", "/", "~")) and not self._exists(text):
+                        continue
                 if any(
                     same_path(normal(text), target)
                     or lies_below(normal(text), target)

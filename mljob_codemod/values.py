@@ -64,8 +64,8 @@ class PathValue:
     ``text`` is the path as far as it is known, unknown parts in angle brackets; ``node``, in ``scope``,
     is the expression that decides where it lies, and ``via`` the call of ``os.path.join`` or ``Path``
     whose first argument that expression is. ``prefix`` says that text follows the root directly,
-    without a separator, so that the root names files rather than a folder. ``parts`` are the options
-    whose values become parts of the path further on.
+    without a separator, so that the root names files rather than a folder. ``components`` are the
+    options whose whole values become folders or files further on in the path.
     """
 
     root: Root
@@ -77,7 +77,9 @@ class PathValue:
     prefix: bool = False
     built: bool = False
     is_path: bool = False
-    parts: tuple[Option, ...] = ()
+    components: tuple[Option, ...] = ()
+    has_parts: bool = False
+    """Some option's value is a part of the path further on."""
     reason: str = ""
 
 
@@ -108,8 +110,19 @@ class PathEvaluator:
         self._known[key] = tuple(found.values())
         return self._known[key]
 
+    def default_values(self, option: Option) -> tuple[PathValue, ...]:
+        """The values of an option's default, which the option itself hides elsewhere."""
+        default = option.default
+        if isinstance(default, r.Const):
+            if not isinstance(default.value, str):
+                return ()
+            return (PathValue(Root.LITERAL, default.value, option.scope, default),)
+        return () if default is None else self.values(default, option.scope)
+
     def _evaluate(self, expr: r.Expr, scope: Scope, depth: int) -> Iterator[PathValue]:
         match expr:
+            case r.Const() if expr in self.options.by_variable:
+                yield PathValue(Root.OPTION, "", option=self.options.by_variable[expr])
             case r.Const(str() as text, _):
                 root = Root.URL if _URL.match(text) else Root.LITERAL
                 yield PathValue(root, text, scope, expr)
@@ -278,15 +291,16 @@ class PathEvaluator:
         instance = self.program.instance_of(receiver, scope)
         if any(option.scope in self.program.class_line(owner) for owner in instance):
             return option
-        if found and (instance or not self._is_namespace(receiver, scope)):
-            return None
-        if isinstance(receiver, r.Name) and receiver.id in ("self", "cls") and found:
-            return None
-        return option if not instance else None
-
-    def _is_namespace(self, receiver: r.Expr, scope: Scope) -> bool:
-        made = self.program.producers(receiver, scope)
-        return not any(isinstance(entity, Definition) for entity in made)
+        filled = any(
+            argument.star == "**"
+            for made, _ in self._origins(receiver, scope)
+            if isinstance(made, r.Call)
+            for argument in made.args
+        )
+        if filled:
+            return option
+        own = isinstance(receiver, r.Name) and receiver.id in ("self", "cls")
+        return None if instance or (own and found) else option
 
     def _keyword_values(
         self, receiver: r.Expr, attr: str, scope: Scope
@@ -529,7 +543,9 @@ class PathEvaluator:
             values = self.values(part, scope, depth)
             text = values[0].text if values else _placeholder(part)
             tail += "/" + text.strip("/")
-            options += [value.option for value in values if value.option is not None]
+            options += [
+                value.option for value in values if value.option is not None and not value.prefix
+            ]
         starts = self.values(first, scope, depth)
         for start in starts:
             moved = start
@@ -546,7 +562,8 @@ class PathEvaluator:
                 moved,
                 text=text,
                 is_path=moved.is_path or is_path,
-                parts=(*moved.parts, *options),
+                components=(*moved.components, *options),
+                has_parts=moved.has_parts or bool(options),
             )
         if not starts:
             yield replace(UNKNOWN, reason="call")
@@ -574,11 +591,11 @@ class PathEvaluator:
             text = f"{first.value!s}{rest}"
             root = Root.URL if _URL.match(text) else Root.LITERAL
             yield PathValue(
-                root, text, scope, expr, built=True, parts=tuple(options), reason="built"
+                root, text, scope, expr, built=True, has_parts=bool(options), reason="built"
             )
             return
         for start in self.values(first, scope, depth):
-            yield from self._continued(expr, start, first, rest, tuple(options), scope)
+            yield from self._continued(expr, start, first, rest, bool(options), scope)
 
     def _continued(
         self,
@@ -586,17 +603,17 @@ class PathEvaluator:
         start: PathValue,
         first: r.Expr,
         rest: str,
-        options: tuple[Option, ...],
+        has_parts: bool,
         scope: Scope,
     ) -> Iterator[PathValue]:
         folder = rest.startswith(("/", "\\")) or "/" in start.text
         if start.root is Root.LITERAL:
             text = f"{start.text}{rest}"
             if folder:
-                yield replace(start, text=text, parts=(*start.parts, *options))
+                yield replace(start, text=text, has_parts=start.has_parts or has_parts)
             else:
                 yield PathValue(
-                    Root.LITERAL, text, scope, expr, built=True, parts=options, reason="built"
+                    Root.LITERAL, text, scope, expr, built=True, has_parts=has_parts, reason="built"
                 )
         elif start.root is Root.OPTION:
             prefix = start.prefix or (bool(rest) and not folder)
@@ -606,18 +623,18 @@ class PathEvaluator:
                 prefix=prefix,
                 node=expr if prefix else start.node,
                 scope=scope if prefix else start.scope,
-                parts=(*start.parts, *options),
+                has_parts=start.has_parts or has_parts,
             )
         elif start.root is Root.UNKNOWN and start.reason in ("call", "element", "name"):
             if re.search(r"\w", rest) and not rest.startswith("/"):
                 text = f"{_placeholder(first)}{rest}"
                 yield PathValue(
-                    Root.LITERAL, text, scope, expr, built=True, parts=options, reason="built"
+                    Root.LITERAL, text, scope, expr, built=True, has_parts=has_parts, reason="built"
                 )
             else:
                 yield replace(start, text=f"{start.text}{rest}")
         else:
-            yield replace(start, text=f"{start.text}{rest}", parts=(*start.parts, *options))
+            yield replace(start, text=f"{start.text}{rest}", has_parts=start.has_parts or has_parts)
 
 
 def _entries(mapping: r.Mapping, key: str, scope: Scope) -> Iterator[tuple[r.Expr, Scope]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mljob_codemod.transformer import HelperText
+from mljob_codemod.edits import HelperText
 from mljob_codemod.values import RESULT_VARIABLE, SCRATCH_VARIABLE
 
 IN_JOB = f'"{RESULT_VARIABLE}" in os.environ'

@@ -37,7 +37,7 @@ from mljob_codemod.edits import (
     ReplaceExpression,
 )
 from mljob_codemod.findings import Finding, Level
-from mljob_codemod.names import External
+from mljob_codemod.names import External, last_name
 from mljob_codemod.options import Option
 from mljob_codemod.path_uses import PathUse as Use
 from mljob_codemod.path_uses import Role, UseFinder
@@ -47,6 +47,7 @@ from mljob_codemod.results import OptionResult, Place, ResultFinder, Results, no
 from mljob_codemod.rules import call_rules
 from mljob_codemod.rules.options import option_rules
 from mljob_codemod.scopes import ModuleIndex, Scope, walk
+from mljob_codemod.source import Source
 from mljob_codemod.values import RESULT_VARIABLE, PathValue, Root
 
 
@@ -141,12 +142,14 @@ def _option_findings(job: Job, result: OptionResult, style: _Style) -> Iterator[
             text = f"{option.spelling} begins the names of results, which a job does not keep"
             yield job.finding(FIXED_PATH, *where, text, edits=edits)
         return
-    if option.required:
+    if option.framework == "hydra":
+        yield _passed_finding(job, option, style)
+    elif option.required:
         if option.framework in ("argparse", "click") and not option.positional:
             text = f"{option.spelling} is required; in a job it can be the result path"
             edits = style.required_edits(result)
             yield job.finding(REQUIRED_OPTION, *where, text, edits=edits)
-        elif option.framework != "hydra":
+        else:
             yield _passed_finding(job, option, style)
     elif option.default is not None:
         edits = style.default_edits(result)
@@ -162,8 +165,9 @@ def _option_findings(job: Job, result: OptionResult, style: _Style) -> Iterator[
 
 
 def _passed_finding(job: Job, option: Option, style: _Style) -> Finding:
+    reason = "stands in a configuration file" if option.framework == "hydra" else "is required"
     text = (
-        f"{option.spelling} is required; submit_job.py passes ${RESULT_VARIABLE}/{option.dest} "
+        f"{option.spelling} {reason}; submit_job.py passes {_passed(option)[-1]} "
         "and the script puts the path in"
     )
     edits = style.expansion_edits()
@@ -377,7 +381,7 @@ class _Style:
         """Edits that move an option's default."""
         option, default = result.option, result.option.default
         assert default is not None
-        values = self._job.paths.values(default, option.scope)
+        values = self._job.paths.default_values(option)
         roots = {value.root for value in values}
         if not values or roots & {Root.RESULT, Root.TEMPORARY, Root.URL}:
             return ()
@@ -409,7 +413,7 @@ class _Style:
         several = sum(
             any(
                 value.root is Root.ENVIRONMENT
-                for value in self._job.paths.values(other.option.default, other.option.scope)
+                for value in self._job.paths.default_values(other.option)
             )
             for other in self._results.options
             if other.option.default is not None
@@ -505,7 +509,7 @@ class _Style:
             return result.option.dest if needed and result.kind == "directory" else ""
         if default is None:
             return ""
-        values = self._job.paths.values(default, result.option.scope)
+        values = self._job.paths.default_values(result.option)
         text = values[0].text if values and values[0].root is Root.LITERAL else ""
         if "<" in text or not text:
             return ""
@@ -628,7 +632,7 @@ def describe(job: Job, plan: JobPlan) -> None:
     plan.hardcoded_outputs = _hardcoded(job, found)
     seen: set[tuple[str, int]] = set()
     for use in found.results.inputs:
-        if found.reach.runs_by_default(use.use.site):
+        if found.reach.runs_by_default(use.use.site) and not _read_if_there(use.use):
             entry = _path_use(job, use.use, use.value)
             if (entry.path, entry.line) not in seen:
                 seen.add((entry.path, entry.line))
@@ -638,22 +642,38 @@ def describe(job: Job, plan: JobPlan) -> None:
 def _output_argument(job: Job, result: OptionResult) -> OutputArgument:
     option = result.option
     source = job.sources(option.module)
-    passed: tuple[str, ...] = ()
     in_source = option.framework in ("argparse", "click") and not option.positional
-    if option.required and not in_source:
-        target = f"${RESULT_VARIABLE}/{option.dest}"
-        passed = (target,) if option.positional else (option.spelling, target)
+    must_pass = option.framework == "hydra" or (option.required and not in_source)
     return OutputArgument(
         option=option.spelling,
         dest=option.dest,
         path=source.shown,
         line=source.line_of(option.span),
         kind=result.kind,
-        default=None if option.default is None else source.snippet(option.default.span),
+        default=_default_text(option, source),
         required=option.required,
-        passed=passed,
+        passed=_passed(option) if must_pass else (),
         position=option.position,
     )
+
+
+def _passed(option: Option) -> tuple[str, ...]:
+    """The arguments that ``submit_job.py`` passes for an output option."""
+    if option.framework == "hydra":
+        default = option.default.value if isinstance(option.default, r.Const) else None
+        name = str(default or option.dest)
+        return (f"{option.spelling}=${RESULT_VARIABLE}/{_inside_path(name) or normal(name)}",)
+    target = f"${RESULT_VARIABLE}/{option.dest}"
+    return (target,) if option.positional else (option.spelling, target)
+
+
+def _default_text(option: Option, source: Source) -> str | None:
+    """The default as it is written."""
+    if option.default is None:
+        return None
+    if option.framework == "hydra" and isinstance(option.default, r.Const):
+        return repr(option.default.value)
+    return source.snippet(option.default.span)
 
 
 def _hardcoded(job: Job, found: Findings) -> list[PathUse]:
@@ -663,7 +683,7 @@ def _hardcoded(job: Job, found: Findings) -> list[PathUse]:
         if use.role is not Role.WRITE or (use.writer is not None and use.writer.cache):
             continue
         fixed = [value for value in use.values if _is_fixed(value)]
-        if not fixed or any(value.root is Root.OPTION or value.parts for value in use.values):
+        if not fixed or any(value.root is Root.OPTION or value.components for value in use.values):
             continue
         if found.reach.runs_by_default(use.site):
             (folders if use.makes_folder else entries).append((use, fixed[0]))
@@ -677,6 +697,16 @@ def _hardcoded(job: Job, found: Findings) -> list[PathUse]:
         entry = _path_use(job, use, value)
         unique.setdefault((entry.path, entry.line), entry)
     return list(unique.values())
+
+
+def _read_if_there(use: Use) -> bool:
+    """Whether the read stands under a test that the file exists."""
+    return any(
+        guard.holds
+        and isinstance(guard.test, r.Call)
+        and last_name(guard.test.func) in ("exists", "isfile", "isdir", "is_file", "is_dir")
+        for guard in use.site.guards
+    )
 
 
 def _is_fixed(value: PathValue) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -49,16 +50,44 @@ def check_job(
 
 
 def job_problems(
-    outcome: JobOutcome, result: Any, artifacts: Collection[str], status: int = 0
+    outcome: JobOutcome,
+    result: Any,
+    artifacts: Collection[str],
+    status: int = 0,
+    *,
+    elsewhere: Collection[str] = (),
 ) -> list[str]:
-    """How a job's outcome differs from what it should be."""
+    """How a job's outcome differs from what it should be.
+
+    `artifacts` and `elsewhere` are patterns as in `Path.glob`; a `result` of `...` is any.
+    """
     problems = []
     if outcome.status != status:
         problems.append(f"exit status {outcome.status}, not {status}\n{outcome.stderr[-3000:]}")
     value = outcome.recorded.value if outcome.recorded else None
-    if status == 0 and value != result:
+    if status == 0 and result is not ... and value != result:
         problems.append(f"records {value!r}, not {result!r}")
-    problems += [f"no artifact {name}" for name in sorted(set(artifacts) - set(outcome.artifacts))]
-    problems += [f"artifact {name}" for name in sorted(set(outcome.artifacts) - set(artifacts))]
-    problems += [f"writes {name} outside the result path" for name in sorted(outcome.elsewhere)]
+    problems += [
+        f"no artifact {pattern}; there are {sorted(outcome.artifacts)}"
+        for pattern in artifacts
+        if not any(_matches(name, pattern) for name in outcome.artifacts)
+    ]
+    problems += [
+        f"artifact {name}"
+        for name in sorted(outcome.artifacts)
+        if not any(_matches(name, pattern) for pattern in artifacts)
+    ]
+    allowed = [f"payload/{pattern}" for pattern in elsewhere]
+    problems += [
+        f"writes {name} outside the result path"
+        for name in sorted(outcome.elsewhere)
+        if not any(_matches(name, pattern) for pattern in allowed)
+    ]
     return problems
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Whether `name` fits a pattern in which `**` is any number of folders."""
+    parts = re.split(r"(\*\*/|\*|\?)", pattern)
+    known = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
+    return bool(re.fullmatch("".join(known.get(part, re.escape(part)) for part in parts), name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.harness.comparison import Comparison, compare
@@ -26,13 +26,14 @@ def run_outside(
     script: str,
     args: Sequence[str] = (),
     *,
+    env: Mapping[str, str] | None = None,
     stdin: str | None = None,
     timeout: float = 120,
     python: Path | None = None,
 ) -> Outcome:
     """Run `python script args` in a fresh copy of `project`, which is its working directory."""
     with tempfile.TemporaryDirectory(prefix="mljob-outside-") as base:
-        return _run_in(Path(base).resolve(), project, script, args, stdin, timeout, python)
+        return _run_in(Path(base).resolve(), project, script, args, env, stdin, timeout, python)
 
 
 def _run_in(
@@ -40,6 +41,7 @@ def _run_in(
     project: Path,
     script: str,
     args: Sequence[str],
+    env: Mapping[str, str] | None,
     stdin: str | None,
     timeout: float,
     python: Path | None,
@@ -53,7 +55,7 @@ def _run_in(
     finished = run_process(
         [str(interpreter), script, *args],
         cwd=work,
-        env=environment(home, temporary, interpreter),
+        env={**environment(home, temporary, interpreter), **(env or {})},
         stdin=stdin,
         timeout=timeout,
     )
@@ -74,6 +76,7 @@ def compare_outside(
     script: str,
     args: Sequence[str] = (),
     *,
+    env: Mapping[str, str] | None = None,
     stdin: str | None = None,
     timeout: float = 120,
     python: Path | None = None,
@@ -87,7 +90,7 @@ def compare_outside(
         def run(project: Path) -> Outcome:
             base.mkdir()
             try:
-                return _run_in(base, project, script, args, stdin, timeout, python)
+                return _run_in(base, project, script, args, env, stdin, timeout, python)
             finally:
                 shutil.rmtree(base)
 

@@ -1,0 +1,489 @@
+"""The entry point: a script's result becomes the job's, through a variable called ``__return__``.
+
+The launcher runs a script as ``__main__`` and records the module's variable ``__return__``. It records
+nothing when the script ends in an exit, which is what click and typer do in standalone mode.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mljob_codemod import records as r
+from mljob_codemod.codemods.base import Job, ModuleEdit, runs_in_job
+from mljob_codemod.codemods.entry_rules import (
+    ALREADY_EXITED,
+    CHANGED_KIND,
+    CLI_VALUE,
+    EXIT_VALUE,
+    NAMED_VALUE,
+    NO_VALUE,
+    RULES,
+    VALUE_LOST,
+    WRAPPED,
+)
+from mljob_codemod.codemods.inserted import OUTSIDE_JOB
+from mljob_codemod.command_line import command_line
+from mljob_codemod.edits import (
+    AddImport,
+    AppendToBlock,
+    AssignValue,
+    Edit,
+    InsertArgument,
+    InsertStatement,
+    ReplaceExpression,
+    ReplaceStatement,
+)
+from mljob_codemod.entries import RETURN, Candidate, Entries, expressions
+from mljob_codemod.findings import Finding, Level, Safety
+from mljob_codemod.names import Definition, External
+from mljob_codemod.plan import Entry, JobPlan
+from mljob_codemod.returns import Function, Kind
+from mljob_codemod.scopes import Scope, walk, walk_statements
+from mljob_codemod.starts import Launch, Start
+
+__all__ = ["RULES", "TRIGGER_WORDS", "describe", "find"]
+
+TRIGGER_WORDS = frozenset(
+    "exit _exit quit SystemExit Exit command group callback add_command add_typer".split()
+)
+_STANDALONE = f"standalone_mode={OUTSIDE_JOB}"
+_RESULT_NAMES = re.compile(
+    r"(?:^|_)(?:metrics?|acc|accuracy|scores?|loss(?:es)?|auc|f1|rmse|mae|mse|r2|results?|history|report"
+    r"|summary|precision|recall|best|perplexity|bleu|reward)(?:$|_)"
+)
+_WRAPPERS = {
+    Launch.ABSL: "`app.run` exits with what `{0}` returns, so the value is not recorded and the job fails "
+    "unless it is a status",
+    Launch.TF_APP: "`app.run` exits with what `{0}` returns, so the value is not recorded and the job "
+    "fails unless it is a status",
+    Launch.HYDRA: "hydra drops what `{0}` returns",
+    Launch.TYPER_RUN: "`typer.run` drops what `{0}` returns and exits",
+}
+
+
+def find(job: Job) -> Iterator[Finding]:
+    """What happens to the script's result in a job, with the fixes that keep it."""
+    yield from _analysis(job).findings
+
+
+def describe(job: Job, plan: JobPlan) -> None:
+    """Fill in how the script starts, reads its options, and whether a job returns a value."""
+    analysis = _analysis(job)
+    form = analysis.entries.form()
+    start = form.callee
+    callee = None if start is None else start.callee
+    line = 1 if form.statement is None else job.sources(job.script).line_of(form.statement.span)
+    returns = analysis.entries.starts.value(start) if start is not None and callee else None
+    plan.entry = Entry(form.form, line, callee, returns)
+    plan.cli = command_line(job.program, None if start is None else start.held or start.launch)
+    plan.returns = analysis.returns
+    strings = [text for option in job.options.options for text in option.strings]
+    strings += [option for option, _ in job.options.library_options]
+    plan.script_options = list(dict.fromkeys(text for text in strings if text.startswith("-")))
+
+
+@dataclass(frozen=True)
+class _Analysis:
+    entries: Entries
+    findings: tuple[Finding, ...]
+    returns: bool
+
+
+def _analysis(job: Job) -> _Analysis:
+    known = job.notes.get(__name__)
+    if not isinstance(known, _Analysis):
+        entries = Entries(job.program)
+        findings = tuple(_Finder(job, entries).findings())
+        fixed = any(
+            finding.fix is not None
+            and (finding.fix.safety is Safety.SAFE or job.settings.unsafe_fixes)
+            for finding in findings
+        )
+        kept = entries.assigns_return and not any(
+            finding.code == ALREADY_EXITED.code for finding in findings
+        )
+        known = _Analysis(entries, findings, fixed or kept)
+        job.notes[__name__] = known
+    return known
+
+
+class _Finder:
+    """Makes the findings about one script's entry."""
+
+    def __init__(self, job: Job, entries: Entries) -> None:
+        self.job = job
+        self.entries = entries
+        self.starts = entries.starts
+        self.returns = entries.starts.returns
+        self.script = job.script
+
+    def findings(self) -> Iterator[Finding]:
+        if self.entries.assigns_return:
+            yield from self._lost_assignments()
+            return
+        name = self.job.settings.job(self.job.path).return_name
+        if name is not None:
+            yield self._named(name)
+            return
+        valued = False
+        for candidate in self.entries.candidates:
+            if self.starts.value(candidate.start):
+                valued = True
+                yield from self._candidate(candidate)
+        for candidate in self.entries.exits:
+            yield from self._exit(candidate)
+        if not valued and not self.entries.exits:
+            yield from self._nothing()
+
+    def finding(
+        self, rule: object, at: r.Statement, message: str, *edits: Edit, level: Level | None = None
+    ) -> Finding:
+        placed = tuple(ModuleEdit(self.script, edit) for edit in edits)
+        return self.job.finding(
+            rule,  # type: ignore[arg-type]
+            self.script,
+            at.span,
+            message,
+            edits=placed,
+            level=level,
+        )
+
+    # Calls whose value is lost
+
+    def _candidate(self, candidate: Candidate) -> Iterator[Finding]:
+        start = candidate.start
+        if start.launch in _WRAPPERS:
+            text = _WRAPPERS[start.launch].format(start.callee or "the function")
+            yield self.finding(WRAPPED, start.statement, f"{text}: `job.result()` is None")
+        elif start.launch in (Launch.CLICK, Launch.TYPER) and not _plain(start.call):
+            yield from self._command(candidate)
+        elif start.launch is not Launch.UNITTEST:
+            yield from self._call(candidate)
+
+    def _call(self, candidate: Candidate) -> Iterator[Finding]:
+        start = candidate.start
+        callee = f"`{start.callee}`" if start.callee else "the function"
+        if candidate.exit is None:
+            text = f"record what {callee} returns: the job forgets it otherwise"
+            yield self.finding(VALUE_LOST, start.statement, text, *self._assign(start))
+            yield from self._changed_kind(start)
+            return
+        leave = self._leave(candidate.exit, candidate.later)
+        if leave is None:
+            text = f"what {callee} returns is not recorded, since the script ends in an exit"
+            yield self.finding(ALREADY_EXITED, candidate.exit, text, level=Level.NOTE)
+        else:
+            text = f"record what {callee} returns, and exit outside jobs only: an exit loses it"
+            edits = (*self._assign(start), leave, AddImport("os"))
+            yield self.finding(ALREADY_EXITED, candidate.exit, text, *edits)
+            yield from self._changed_kind(start)
+
+    def _assign(self, start: Start) -> tuple[Edit, ...]:
+        statement = start.statement
+        if start.launch is Launch.PRINTED:
+            return (ReplaceExpression(start.call.span, f"({RETURN} := __original__)"),)
+        if isinstance(statement, r.Assign) and statement.annotation is not None:
+            target = " ".join(
+                self.job.sources(self.script).snippet(statement.targets[0].span).split()
+            )
+            return (InsertStatement(statement.span, f"{RETURN} = {target}", after=True),)
+        return (AssignValue(statement.span, RETURN),)
+
+    def _leave(self, exit_: r.Statement, later: tuple[r.Statement, ...]) -> Edit | None:
+        """Exit outside jobs only, where the exit reports success and nothing comes after it."""
+        status = self.starts.exit_of(exit_)
+        succeeds = isinstance(status, r.Const) and status.value in (None, 0)
+        if not succeeds or not self.entries.ends_script(exit_, later):
+            return None
+        return ReplaceStatement(exit_.span, f"if {OUTSIDE_JOB}:\n    __original__")
+
+    def _lost_assignments(self) -> Iterator[Finding]:
+        exits = [leaving for _, leaving in self.entries.lost]
+        exits += [one.exit for one in self.entries.candidates if one.exit is not None]
+        for leaving in dict.fromkeys(exits):
+            leave = self._leave(leaving, ())
+            if leave is not None:
+                text = "exit outside jobs only: an exit loses what `__return__` holds"
+                yield self.finding(ALREADY_EXITED, leaving, text, leave, AddImport("os"))
+
+    # click and typer
+
+    def _command(self, candidate: Candidate) -> Iterator[Finding]:
+        start = candidate.start
+        library = "click" if start.launch is Launch.CLICK else "typer"
+        reason = self._failing_exit()
+        if reason is None and any(
+            not isinstance(one, (r.FunctionDef, r.ClassDef)) for one in candidate.later
+        ):
+            reason = "code stands behind the call, which does not run outside a job"
+        if isinstance(start.statement, r.Assign) and start.statement.annotation is not None:
+            reason = reason or "the call is annotated"
+        if reason is not None:
+            text = (
+                f"{library} exits with the command, so what it returns is not recorded; calling it "
+                f"without standalone mode is not safe here: {reason}"
+            )
+            yield self.finding(CLI_VALUE, start.statement, text, level=Level.NOTE)
+            return
+        text = f"call `{start.callee}` without standalone mode in a job: {library} exits otherwise"
+        edits = (
+            *self._assign(start),
+            InsertArgument(start.call.span, _STANDALONE),
+            AddImport("os"),
+        )
+        yield self.finding(CLI_VALUE, start.statement, text, *edits)
+        yield from self._changed_kind(start)
+
+    def _failing_exit(self) -> str | None:
+        """Why a command may end with a status other than 0, which would come back as its value."""
+        for name in ("exit", "_exit", "quit", "SystemExit", "Exit"):
+            for site in self.job.program.sites_named(name):
+                status = site.call.args[0].value if site.call.args else None
+                if not runs_in_job(site, self.job) or status is None:
+                    continue
+                if isinstance(status, r.Const) and status.value in (0, None):
+                    continue
+                entities = self.job.program.entities(site.call.func, site.scope)
+                if any(isinstance(entity, Definition) for entity in entities):
+                    continue
+                where = self.job.evidence(site.scope.module, site.call.span)
+                return f"`{where.what}` ({where.path}:{where.line}) would end the job as done"
+        return None
+
+    # Exits with a value
+
+    def _exit(self, candidate: Candidate) -> Iterator[Finding]:
+        start = candidate.start
+        if start.held in (Launch.CLICK, Launch.TYPER, Launch.TYPER_RUN, Launch.HYDRA):
+            if self.starts.value(start):
+                text = f"the command exits, so what `{start.callee}` returns is not recorded"
+                yield self.finding(CLI_VALUE, start.statement, text, level=Level.NOTE)
+            return
+        if not self.starts.value(start) or not any(
+            self.returns.kind(function) is Kind.DATA for function in start.functions
+        ):
+            return
+        text = f"`{start.callee}` returns a value that is no exit status: the job fails, and the value is lost"
+        split = self._split(candidate)
+        edits = () if split is None else (split, AddImport("os"))
+        yield self.finding(EXIT_VALUE, start.statement, text, *edits)
+        if edits:
+            yield from self._changed_kind(start)
+
+    def _split(self, candidate: Candidate) -> Edit | None:
+        statement = candidate.start.statement
+        value = statement.exc if isinstance(statement, r.Raise) else statement.value
+        source = self.job.sources(self.script)
+        if not isinstance(value, r.Call) or not self.entries.ends_script(
+            statement, candidate.later
+        ):
+            return None
+        if source.snippet(statement.span)[-1] != ")":
+            return None  # `raise … from …`
+        leave = f"{source.snippet(value.func.span)}({RETURN})"
+        if isinstance(statement, r.Raise):
+            leave = f"raise {leave}"
+        return ReplaceStatement(
+            statement.span,
+            f"{RETURN} = __value__\nif {OUTSIDE_JOB}:\n    {leave}",
+            (("__value__", value.args[0].value.span),),
+        )
+
+    # Nothing to record
+
+    def _nothing(self) -> Iterator[Finding]:
+        form = self.entries.form()
+        start = form.start
+        if start is not None and form.form != "toplevel":
+            if start.launch in (*_WRAPPERS, Launch.UNITTEST) or not start.functions:
+                return
+            names = self._result_names(
+                [
+                    function.inner
+                    for function in start.functions
+                    if isinstance(function.node, r.FunctionDef)
+                ]
+            )
+            text = f"`{start.callee}` returns nothing, so `job.result()` is None"
+            if names:
+                text += f"; it could return {_listed(names)}"
+            yield self.finding(NO_VALUE, start.statement, text)
+            return
+        names = self._result_names([self.script.scope])
+        at = form.statement or (self.script.body[-1] if self.script.body else None)
+        if names and at is not None:
+            text = f"the job returns nothing; `--return {names[0]}` makes it return that variable"
+            if len(names) > 1:
+                text += f" (others that look like results: {_listed(names[1:])})"
+            yield self.finding(NAMED_VALUE, at, text, level=Level.NOTE)
+
+    def _result_names(self, scopes: list[Scope]) -> list[str]:
+        return [
+            name
+            for scope in scopes
+            for name, bindings in scope.bindings.items()
+            if _RESULT_NAMES.search(name.lower())
+            and name.islower()
+            and any(binding.kind == "value" for binding in bindings)
+        ][:5]
+
+    # --return NAME
+
+    def _named(self, name: str) -> Finding:
+        bound = self.script.scope.bindings.get(name, [])
+        if any(binding.kind in ("value", "element", "context") for binding in bound):
+            return self._named_at_module_level(name)
+        form = self.entries.form()
+        at = form.statement or self.script.body[-1]
+        start = form.start
+        function = start.functions[0] if start is not None and len(start.functions) == 1 else None
+        if start is not None and function is not None and name in function.inner.bindings:
+            if self._may_return(start, function):
+                assert isinstance(function.node, r.FunctionDef)
+                value = name if _bound(function.node.body, name) else f'locals().get("{name}")'
+                edits = [
+                    ModuleEdit(
+                        function.scope.module, AppendToBlock(function.node.span, f"return {value}")
+                    ),
+                    *(ModuleEdit(self.script, edit) for edit in self._assign(start)),
+                ]
+                text = f"return `{name}` from `{start.callee}` and from the job"
+                return self.job.finding(NAMED_VALUE, self.script, at.span, text, edits=tuple(edits))
+            text = (
+                f"`{name}` is a variable of `{start.callee}`; return it there and assign the call"
+            )
+            return self.finding(NAMED_VALUE, at, text, level=Level.ERROR)
+        text = f"no variable `{name}` is assigned in the script{self._nearest(name)}"
+        return self.finding(NAMED_VALUE, at, text, level=Level.ERROR)
+
+    def _named_at_module_level(self, name: str) -> Finding:
+        body = self.entries.body
+        guard = self.entries.guards[-1] if self.entries.guards else None
+        sure = _bound(body, name) or _bound(self.script.body, name)
+        value = name if sure else f'globals().get("{name}")'
+        assignment = f"{RETURN} = {value}"
+        text = f"record `{name}` as the result of the job"
+        last = body[-1]
+        start = self.starts.read(last)
+        if self.starts.exit_of(last) is not None:
+            leave = self._leave(last, ())
+            if not isinstance(leave, ReplaceStatement):
+                text = f"`{name}` cannot be recorded: the script ends in an exit with a status"
+                return self.finding(NAMED_VALUE, last, text, level=Level.ERROR)
+            edit: Edit = ReplaceStatement(last.span, f"{assignment}\n{leave.template}")
+            return self.finding(NAMED_VALUE, last, text, edit, AddImport("os"))
+        if start is not None and start.launch in (
+            Launch.CLICK, Launch.TYPER, Launch.ABSL, Launch.TF_APP, Launch.TYPER_RUN, Launch.UNITTEST
+        ):  # fmt: skip
+            text = f"`{name}` cannot be recorded: `{start.callee}` ends the process"
+            return self.finding(NAMED_VALUE, last, text, level=Level.ERROR)
+        edit = AppendToBlock(None if guard is None else guard.span, assignment)
+        return self.finding(NAMED_VALUE, last, text, edit)
+
+    def _may_return(self, start: Start, function: Function) -> bool:
+        """Whether ``function`` can return something without anyone else seeing it."""
+        node = function.node
+        if not isinstance(node, r.FunctionDef) or node.decorators or function.inner.yields:
+            return False
+        if start.launch not in (Launch.CALL, Launch.METHOD) or self.starts.value(start):
+            return False
+        callers = self.job.program.callers(Definition(node, function.scope))
+        return self.returns.falls_through(node.body, function.inner) and all(
+            isinstance(site.statement, r.ExprStatement) for site in callers
+        )
+
+    def _nearest(self, name: str) -> str:
+        from difflib import get_close_matches  # only mistakes need it, and it is slow to import
+
+        close = get_close_matches(name, list(self.script.scope.bindings), 1)
+        return f"; did you mean `{close[0]}`?" if close else ""
+
+    # Kinds that change on the way
+
+    def _changed_kind(self, start: Start) -> Iterator[Finding]:
+        for function in start.functions:
+            node, scope = function.node, function.inner
+            if isinstance(node, r.Lambda):
+                continue
+            for returned in self.returns.reachable_returns(node.body, scope):
+                changes = (
+                    []
+                    if returned.value is None
+                    else list(dict.fromkeys(self._changes(returned.value, scope)))
+                )
+                if changes:
+                    text = f"`job.result()` differs from what `{node.name}` returns: "
+                    yield self.job.finding(
+                        CHANGED_KIND, scope.module, returned.span, text + ", ".join(changes)
+                    )
+
+    def _changes(self, expr: r.Expr, scope: Scope, depth: int = 0) -> Iterator[str]:
+        if depth > 3:
+            return
+        for value, where in self.returns.values(expr, scope):
+            match value:
+                case r.Sequence(elements, span):
+                    if self._is_tuple(span, where):
+                        yield "a tuple becomes a list"
+                    for element in elements:
+                        yield from self._changes(element, where, depth + 1)
+                case r.Mapping(items, _):
+                    for key, item in items:
+                        if isinstance(key, r.Const) and type(key.value) is int:
+                            yield "integer keys become strings"
+                        yield from self._changes(item, where, depth + 1)
+                case r.Call(func, _, _):
+                    for entity in self.job.program.entities(func, where):
+                        if entity == External("tuple"):
+                            yield "a tuple becomes a list"
+                        elif isinstance(entity, Definition) and isinstance(entity.node, r.ClassDef):
+                            yield (
+                                f"an object of `{entity.node.name}` is pickled and needs the same class "
+                                "and Python version where it is read"
+                            )
+
+    def _is_tuple(self, span: r.Span, scope: Scope) -> bool:
+        """Whether a display is a tuple: records do not tell tuples, lists and sets apart."""
+        text = self.job.sources(scope.module).snippet(span)
+        try:
+            return isinstance(ast.parse(f"({text}\n)", mode="eval").body, ast.Tuple)
+        except SyntaxError:
+            return False
+
+
+def _plain(call: r.Call) -> bool:
+    """Whether ``standalone_mode`` is switched off in the source already."""
+    return any(argument.keyword == "standalone_mode" for argument in call.args)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _bound(body: r.Block, name: str) -> bool:
+    """Whether every run that leaves ``body`` at its end has given ``name`` a value."""
+    for statement in body:
+        match statement:
+            case r.Assign(targets, value, _, _) if value is not None:
+                if any(
+                    isinstance(part, r.Name) and part.id == name
+                    for target in targets
+                    for part in walk(target)
+                ):
+                    return True
+            case r.With(_, inner, _):
+                if _bound(inner, name):
+                    return True
+            case r.If(_, inner, orelse, False, _):
+                if _bound(inner, name) and _bound(orelse, name):
+                    return True
+    return any(
+        isinstance(part, r.Walrus) and part.target.id == name
+        for statement in body
+        if isinstance(statement, (r.ExprStatement, r.Assign))
+        for expr in expressions(statement)
+        for part in walk(expr)
+    )

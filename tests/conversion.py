@@ -1,0 +1,62 @@
+"""Converting a folder in tests, as the commands do it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mljob_codemod.config import common_folder, load_settings
+from mljob_codemod.engine import ChangeSet, Report, check, convert
+from mljob_codemod.reporting.diff import render_diff
+from mljob_codemod.reporting.text import render_findings
+from mljob_codemod.writing import write_change_set
+from tests.fixture_case import Case
+
+
+@dataclass
+class Converted:
+    """What ``check`` said of a folder, and what ``apply`` made of it."""
+
+    report: Report
+    findings: str
+    diff: bytes
+    again: Report
+    left: tuple[ChangeSet, ...]
+    """What a second ``apply`` would still change."""
+
+
+@contextmanager
+def working_folder(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def convert_case(case: Case, folder: Path) -> Converted:
+    """Copy a case's ``before`` into ``folder`` and convert the copy."""
+    shutil.copytree(case.before, folder, dirs_exist_ok=True, symlinks=True)
+    with working_folder(folder):
+        paths = [Path(path) for path in case.paths]
+        settings = replace(
+            load_settings(common_folder(paths)),
+            unsafe_fixes=case.unsafe,
+            return_name=case.return_name,
+        )
+        report = check(paths, settings)
+        findings = render_findings(
+            report, f"mljob-codemod apply {' '.join(case.paths)}", unsafe_fixes=case.unsafe
+        )
+        errors = "".join(f"error: {error}\n" for error in report.errors)
+        sets = convert(report, settings)
+        diff = render_diff(sets)
+        for change_set in sets:
+            write_change_set(change_set)
+        again = check(paths, settings)
+        return Converted(report, findings + errors, diff, again, convert(again, settings))

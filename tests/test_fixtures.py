@@ -1,0 +1,70 @@
+"""Every case in ``fixtures/``: what the tool says and writes, and what the script then does.
+
+``check.txt`` and ``apply.diff`` beside ``before/`` are the snapshots; ``submit_job.py`` is part of the
+diff only in the cases about submissions. A converted script must do the same as before outside a job, and
+inside one hand back its result and keep its files.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from pytest_snapshot.plugin import Snapshot
+
+from mljob_codemod.findings import Level, Safety
+from tests.conversion import convert_case, working_folder
+from tests.fixture_case import Case, load_cases
+from tests.harness import compare_outside, job_problems, run_inside
+
+CASES = load_cases()
+RUNNABLE = [case for case in CASES if case.run]
+
+
+def _user_files(case: Case, diff: bytes) -> bytes:
+    """The diff without ``submit_job.py``, which differs between cases in few lines."""
+    if case.concern == "submission":
+        return diff
+    files = re.split(rb"^(?=diff --git )", diff, flags=re.MULTILINE)
+    return b"".join(part for part in files if b"submit_job.py" not in part.split(b"\n", 1)[0])
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_conversion(case: Case, tmp_path: Path, snapshot: Snapshot) -> None:
+    converted = convert_case(case, tmp_path)
+    snapshot.snapshot_dir = case.folder
+    snapshot.assert_match(converted.findings, "check.txt")
+    snapshot.assert_match(_user_files(case, converted.diff), "apply.diff")
+    assert not converted.left, "a second run would change something"
+    for finding in converted.again.findings:
+        assert finding.level is not Level.WARNING or finding.fix is None, finding
+        assert finding.fix is None or finding.fix.safety is Safety.UNSAFE, finding
+    if case.codes is not None:
+        assert sorted({finding.code for finding in converted.report.findings}) == sorted(case.codes)
+    with working_folder(tmp_path):
+        for plan in converted.report.jobs:
+            for path in (plan.script, *plan.local_modules):
+                ast.parse(Path(path).read_bytes())
+
+
+@pytest.mark.launcher
+@pytest.mark.parametrize("case", RUNNABLE, ids=lambda case: case.id)
+def test_behaviour(case: Case, tmp_path: Path) -> None:
+    after = tmp_path / "after"
+    converted = convert_case(case, after)
+    outside = compare_outside(case.before, after, case.script, case.args, env=case.env)
+    assert not outside.differences
+    plans = {plan.script: plan for plan in converted.report.jobs}
+    plan = plans.get(case.script)
+    outcome = run_inside(
+        after,
+        case.script,
+        case.inside_args,
+        root="." if plan is None else plan.root,
+        method="submit_directory" if plan is None else plan.method,
+    )
+    status = case.inside_exit_status
+    result = case.result if case.checks_result else ...
+    assert not job_problems(outcome, result, case.artifacts, status, elsewhere=case.elsewhere)
