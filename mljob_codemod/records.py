@@ -332,6 +332,7 @@ class FunctionDef:
     body: Block
     decorators: tuple[Expr, ...]
     is_async: bool
+    returns: Optional[Expr]
     span: Span
 
 

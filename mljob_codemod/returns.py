@@ -211,6 +211,8 @@ class Returns:
         node = function.node
         if isinstance(node, r.Lambda):
             return self._kind_of(node.body, function.inner, depth)
+        if is_status_annotation(node.returns):
+            return Kind.STATUS
         kinds = {
             self._kind_of(returned.value, function.inner, depth)
             for returned in self.reachable_returns(node.body, function.inner)

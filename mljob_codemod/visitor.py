@@ -193,6 +193,7 @@ class TreeVisitor:
             self.suite(node.body),
             tuple(self.expression(decorator.decorator) for decorator in node.decorators),
             node.asynchronous is not None,
+            None if node.returns is None else self.expression(node.returns.annotation),
             self._span(node),
         )
 

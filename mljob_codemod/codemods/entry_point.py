@@ -41,7 +41,7 @@ from mljob_codemod.findings import Finding, Level, Safety
 from mljob_codemod.names import Definition, External
 from mljob_codemod.plan import Entry, JobPlan
 from mljob_codemod.returns import Function, Kind
-from mljob_codemod.scopes import Scope, walk, walk_statements
+from mljob_codemod.scopes import Scope, walk
 from mljob_codemod.starts import Launch, Start
 
 __all__ = ["RULES", "TRIGGER_WORDS", "describe", "find"]
