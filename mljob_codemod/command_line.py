@@ -78,10 +78,8 @@ def _parser_calls(program: Program, module: ModuleIndex) -> list[tuple[str, Scop
     found = []
     for site in module.sites:
         for entity in program.entities(site.call.func, site.scope):
-            if (
-                not isinstance(entity, External)
-                or (site.in_main_guard
-                and module is not program.script)
+            if not isinstance(entity, External) or (
+                site.in_main_guard and module is not program.script
             ):
                 continue
             kind = _BY_NAME.get(entity.name)

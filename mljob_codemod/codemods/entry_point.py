@@ -35,9 +35,10 @@ from mljob_codemod.edits import (
     InsertStatement,
     ReplaceExpression,
     ReplaceStatement,
+    Span,
 )
 from mljob_codemod.entries import RETURN, Candidate, Entries, expressions
-from mljob_codemod.findings import Finding, Level, Safety
+from mljob_codemod.findings import Finding, Level, Rule, Safety
 from mljob_codemod.names import Definition, External
 from mljob_codemod.plan import Entry, JobPlan
 from mljob_codemod.returns import Function, Kind
@@ -139,11 +140,11 @@ class _Finder:
             yield from self._nothing()
 
     def finding(
-        self, rule: object, at: r.Statement, message: str, *edits: Edit, level: Level | None = None
+        self, rule: Rule, at: r.Statement, message: str, *edits: Edit, level: Level | None = None
     ) -> Finding:
         placed = tuple(ModuleEdit(self.script, edit) for edit in edits)
         return self.job.finding(
-            rule,  # type: ignore[arg-type]
+            rule,
             self.script,
             at.span,
             message,
@@ -445,7 +446,7 @@ class _Finder:
                                 "and Python version where it is read"
                             )
 
-    def _is_tuple(self, span: r.Span, scope: Scope) -> bool:
+    def _is_tuple(self, span: Span, scope: Scope) -> bool:
         """Whether a display is a tuple: records do not tell tuples, lists and sets apart."""
         text = self.job.sources(scope.module).snippet(span)
         try:
