@@ -132,7 +132,7 @@ def find_options(
         if name in _PARSER_NAMES or name.startswith("DEFINE_"):
             for option in _options_of_call(program, site, table):
                 table.add(option)
-                if option.owner is None and isinstance(option.default, r.Const):
+                if option.owner is None and option.default is not None:
                     table.by_variable[option.default] = option
     return table
 
@@ -674,6 +674,8 @@ def _argv_options(module: ModuleIndex) -> Iterator[Option]:
         if not (isinstance(index, r.Const) and isinstance(index.value, int) and index.value > 0):
             continue
         match item.statement:
+            case _ if item.name is not None:
+                dest = item.name.lower()
             case r.Assign((r.Name(name, _),), _, _, _):
                 dest = name.lower()
             case _:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from mljob_codemod import records as r
+from mljob_codemod.names import argument_at, last_name
 from mljob_codemod.options import Option
 from mljob_codemod.path_uses import PathUse, Role
 from mljob_codemod.rules import Kind, Manner, Reader
@@ -21,8 +22,8 @@ from mljob_codemod.scopes import ModuleIndex, Scope
 from mljob_codemod.values import PathValue, Root
 
 _FIXED_ROOTS = (Root.LITERAL, Root.SCRIPT_FOLDER, Root.WORKING_FOLDER, Root.HOME)
-_NO_FILES = re.compile(r"(/dev/|/proc/|/tmp/|/tmp$|/var/tmp/|-$|$)")
-"""Devices, standard output, and temporary folders on local disk: nobody expects a result there."""
+_NO_FILES = re.compile(r"(/dev/|/proc/|/tmp/|/tmp$|/var/tmp/|-$|$|(?:.*/)?\.?cache(?:/|$))")
+"""Devices, standard output, temporary folders and caches: nobody expects a result there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +169,8 @@ class ResultFinder:
         by_node: dict[tuple[str, r.Expr], Place] = {}
         for use in self._fixed:
             scope, node = use.value.scope, use.value.node
-            assert scope is not None and node is not None
+            assert scope is not None
+            assert node is not None
             place = by_node.setdefault((scope.module.key, node), Place(scope, node))
             place.uses.append(use)
         moved = {
@@ -230,7 +232,20 @@ class ResultFinder:
             )
             if not own or self._exists(use.value.text):
                 return use
-        return None
+        return next(self._inputs_written(place), None)
+
+    def _inputs_written(self, place: Place) -> Iterator[Use]:
+        """Reads, by other expressions, of a file of the project that ``place`` writes again."""
+        for write in place.writes:
+            text = normal(write.value.text)
+            if write.use.makes_folder or not self._exists(write.value.text):
+                continue
+            for use in self._fixed:
+                if use.use.role is Role.READ and normal(use.value.text) == text:
+                    same_scope = use.use.site.scope is write.use.site.scope
+                    later = use.use.site.call.span.start > write.use.site.call.span.start
+                    if not (same_scope and later):
+                        yield use
 
     def _split(self, place: Place, written: set[str]) -> Iterator[Place]:
         """Places of single uses, where the common expression must stay as it is."""
@@ -251,7 +266,7 @@ class ResultFinder:
                 continue
             single = by_argument.setdefault(argument, Place(use.use.site.scope, argument))
             single.uses.append(use)
-        if by_argument:
+        if by_argument and not any(True for _ in self._inputs_written(place)):
             yield from by_argument.values()
         else:
             yield place
@@ -311,6 +326,9 @@ class ResultFinder:
             results = [use for use in writes if not _is_cache(use.use)]
             reads = [use for use in found if use.use.role is Role.READ]
             if option.switch:
+                continue
+            if _is_opened_for_writing(option):
+                yield OptionResult(option, found, "file", _is_appended(option), False, False)
                 continue
             if self._is_never_output(option) and reads:
                 continue  # a cache beside the data that the option names
@@ -373,6 +391,25 @@ class ResultFinder:
                     continue
                 yield Use(use, value)
                 break
+
+
+def _file_mode(option: Option) -> str:
+    """The mode in which the option's type opens the file (``FileType("w")``, ``click.File("w")``)."""
+    kind = option.type
+    if not isinstance(kind, r.Call) or last_name(kind.func) not in ("FileType", "File"):
+        return ""
+    mode = argument_at(kind, 0, "mode")
+    if mode is None or not isinstance(mode.value, r.Const):
+        return "r"
+    return str(mode.value.value)
+
+
+def _is_opened_for_writing(option: Option) -> bool:
+    return not set("wxa").isdisjoint(_file_mode(option))
+
+
+def _is_appended(option: Option) -> bool:
+    return "a" in _file_mode(option)
 
 
 def _is_cache(use: PathUse) -> bool:

@@ -94,6 +94,8 @@ class ArgvItem(NamedTuple):
     scope: Scope
     guards: tuple[Guard, ...]
     statement: r.Statement
+    name: str | None = None
+    """The variable that the item is unpacked into."""
 
 
 class AttributeAssignment(NamedTuple):
@@ -298,7 +300,13 @@ class _Builder:
             case r.Name(name, _):
                 scope.bind(name, Binding(kind, value, scope, index))
             case r.Sequence(elements, _):
+                unpacks_argv = isinstance(value, (r.Name, r.Attribute)) and _is_argv(value)
                 for position, element in enumerate(elements):
+                    if unpacks_argv and isinstance(element, r.Name):
+                        item = r.Subscript(value, r.Const(position, element.span), element.span)
+                        self.index.argv.append(
+                            ArgvItem(item, scope, guards, self.statement, element.id)
+                        )
                     self.bind(element, kind, value, scope, (*index, position), guards, loops, main)
             case r.Attribute(receiver, attr, _):
                 self.expr(receiver, scope, guards, loops, main)

@@ -25,6 +25,7 @@ from mljob_codemod.findings import Location, Position
 if TYPE_CHECKING:
     import libcst
 
+_COOKIE = re.compile(rb"[ \t\f]*#.*?coding[:=]")
 _LINE = re.compile(r"\r\n|\r|\n")
 _SUPPRESSION = re.compile(r"#\s*mljob:\s*ignore(?:\[(?P<codes>[^\]]*)\])?")
 _SKIP_FILE = re.compile(r"^[ \t]*#\s*mljob:\s*skip-file\b", re.MULTILINE)
@@ -104,9 +105,15 @@ def decode_source(data: bytes, path: Path, shown: str) -> Source:
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     except SyntaxError as error:
+        if not any(_COOKIE.match(line) for line in data.splitlines()[:2]):
+            return _decoded(body, "utf-8", path, shown, bom)  # raises with the place
         raise InputError(shown, f"{error.msg}; fix its coding comment", line=1) from error
     if encoding == "utf-8-sig":
         encoding = "utf-8"
+    return _decoded(body, encoding, path, shown, bom)
+
+
+def _decoded(body: bytes, encoding: str, path: Path, shown: str, bom: bool) -> Source:
     try:
         text = body.decode(encoding)
     except UnicodeDecodeError as error:

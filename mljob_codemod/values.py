@@ -112,17 +112,19 @@ class PathEvaluator:
 
     def default_values(self, option: Option) -> tuple[PathValue, ...]:
         """The values of an option's default, which the option itself hides elsewhere."""
-        default = option.default
-        if isinstance(default, r.Const):
-            if not isinstance(default.value, str):
-                return ()
-            return (PathValue(Root.LITERAL, default.value, option.scope, default),)
-        return () if default is None else self.values(default, option.scope)
+        if option.default is None:
+            return ()
+        return tuple(self._evaluate_written(option.default, option.scope, 1))
 
     def _evaluate(self, expr: r.Expr, scope: Scope, depth: int) -> Iterator[PathValue]:
+        option = self.options.by_variable.get(expr)
+        if option is not None:
+            yield PathValue(Root.OPTION, "", option=option)
+        else:
+            yield from self._evaluate_written(expr, scope, depth)
+
+    def _evaluate_written(self, expr: r.Expr, scope: Scope, depth: int) -> Iterator[PathValue]:
         match expr:
-            case r.Const() if expr in self.options.by_variable:
-                yield PathValue(Root.OPTION, "", option=self.options.by_variable[expr])
             case r.Const(str() as text, _):
                 root = Root.URL if _URL.match(text) else Root.LITERAL
                 yield PathValue(root, text, scope, expr)
@@ -198,6 +200,12 @@ class PathEvaluator:
     def _unpacked_return(
         self, value: r.Expr, place: int, scope: Scope, depth: int
     ) -> Iterator[PathValue]:
+        if External("sys.argv") in self.program.entities(value, scope):
+            for option in self.options.options:
+                if option.framework == "sys_argv" and option.module is scope.module:
+                    if option.position == place - 1:
+                        yield PathValue(Root.OPTION, "", option=option)
+                        return
         for function, inner in self._called(value, scope):
             for returned in function.returns:
                 if isinstance(returned.value, r.Sequence) and place < len(returned.value.elements):

@@ -245,7 +245,9 @@ class _Style:
             value.root in (Root.SCRIPT_FOLDER, Root.WORKING_FOLDER, Root.HOME)
             and node is value.node
         ):
-            return self._base_edits(place, scratch)
+            if folder and folder not in (".", "~"):
+                return ()
+            return self._base_edits(node, place.scope, scratch)
         if isinstance(value.reason, str) and value.reason.endswith(":///"):
             return self._url_edits(place, value.reason)
         return self.moved(
@@ -268,9 +270,13 @@ class _Style:
         folder: str = "",
         via: r.Call | None = None,
         is_path: bool = False,
+        fallback: str = "results",
+        taken: frozenset[str] = frozenset(),
     ) -> tuple[ModuleEdit, ...]:
         """Edits that move the path expression ``node``, known to be ``text``, below the result path."""
-        inside = _inside_path(text)
+        inside = _inside_path(text, fallback)
+        if inside in taken:
+            inside = f"{fallback}/{inside}"
         edits: list[Edit] = [AddImport("os")]
         if inside is not None:
             template = self._escaping(module, node, inside, scratch, folder, edits)
@@ -322,22 +328,19 @@ class _Style:
             moved = f"os.path.join({RESULT}, {text})"
         return f"{moved} if {IN_JOB} else {ORIGINAL}"
 
-    def _base_edits(self, place: Place, scratch: bool) -> tuple[ModuleEdit, ...]:
+    def _base_edits(self, node: r.Expr, scope: Scope, scratch: bool) -> tuple[ModuleEdit, ...]:
         """Put the result path in the place of the folder of the script, the user or the process."""
-        module, node = place.module, place.node
+        module = scope.module
         edits: list[Edit] = [AddImport("os")]
         base = f'os.environ.get("{RESULT_VARIABLE}", {ORIGINAL})'
         if scratch:
             edits.append(AddHelper("scratch_path"))
             base = f'scratch_path("") if {IN_JOB} else {ORIGINAL}'
-        if self._is_path(node, place.scope):
+        if self._is_path(node, scope):
             path_class = self._path_class(module)
             if path_class is None:
                 return ()
             base = f"{path_class}({base})"
-        folder = self._results.folders.get(place)
-        if folder and folder not in (".", "~"):
-            return ()
         edits.append(ReplaceExpression(node.span, base))
         return tuple(ModuleEdit(module, edit) for edit in edits)
 
@@ -388,10 +391,15 @@ class _Style:
         if Root.ENVIRONMENT in roots:
             return self._environment_edits(result, default, values)
         value = values[0]
+        if value.root in (Root.SCRIPT_FOLDER, Root.WORKING_FOLDER, Root.HOME):
+            assert value.node is not None
+            scope = value.scope or option.scope
+            return self._base_edits(value.node, scope, result.scratch)
         text = value.text
-        if value.root is not Root.LITERAL and value.root is not Root.UNKNOWN:
+        built = isinstance(default, (r.Call, r.Joined, r.Binary))
+        if not (value.root is Root.LITERAL or (value.root is Root.UNKNOWN and built)):
             return ()
-        if text in ("-",) or text.startswith("/dev/"):
+        if text == "-" or text.startswith("/dev/"):
             return ()
         is_path = self._is_path(default, option.scope)
         via = value.via if isinstance(default, r.Call) and value.via is default else None
@@ -403,7 +411,19 @@ class _Style:
             folder=self._folder_of(result),
             via=via,
             is_path=is_path,
+            fallback=option.dest,
+            taken=self._taken_by_others(option),
         )
+
+    def _taken_by_others(self, option: Option) -> frozenset[str]:
+        """The paths below the result path that other options' defaults take."""
+        texts = [
+            value.text
+            for other in self._results.options
+            if other.option is not option and other.option.default is not None
+            for value in self._job.paths.default_values(other.option)
+        ]
+        return frozenset(_inside_path(text, "") or normal(text) for text in texts)
 
     def _environment_edits(
         self, result: OptionResult, default: r.Expr, values: tuple[PathValue, ...]
@@ -513,7 +533,7 @@ class _Style:
         text = values[0].text if values and values[0].root is Root.LITERAL else ""
         if "<" in text or not text:
             return ""
-        text = _inside_path(text) or normal(text)
+        text = _inside_path(text, result.option.dest) or normal(text)
         if result.kind == "directory":
             return text if needed and text != "." else ""
         makes = any(use.use.makes_folder for use in result.uses)
@@ -572,6 +592,9 @@ def _before_parsing(job: Job) -> tuple[ModuleIndex, r.Statement] | None:
                 if site.scope is module.scope and not site.in_main_guard:
                     return module, site.statement
     script = job.script
+    for item in script.argv:
+        if item.scope is script.scope and item.statement in script.body:
+            return script, item.statement
     for statement in script.body:
         if isinstance(statement, r.If) and r.is_main_test(statement.test) and statement.body:
             return script, statement.body[0]
@@ -592,12 +615,15 @@ def _must_exist(option: Option) -> bool:
     )
 
 
-def _inside_path(text: str) -> str | None:
-    """What of a path that leaves the working directory is kept in a job; None when it stays below."""
+def _inside_path(text: str, fallback: str = "results") -> str | None:
+    """What of a path that leaves the working directory is kept in a job; None when it stays below.
+
+    ``fallback`` is the name where nothing is left of it.
+    """
     if not text.startswith(("/", "~", "..")) and "/../" not in text:
         return None
     parts = [part for part in text.split("/") if part not in ("", "..", ".", "~")]
-    return os.path.join(*parts) if parts else None
+    return os.path.join(*parts) if parts else fallback
 
 
 def _folder_argument(folder: str) -> str:
