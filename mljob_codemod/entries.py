@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 from mljob_codemod import records as r
 from mljob_codemod.names import Program
-from mljob_codemod.scopes import walk, walk_statements
+from mljob_codemod.scopes import blocks_of, walk, walk_statements
 from mljob_codemod.starts import BY_FRAMEWORK, Launch, Start, Starts
 
 RETURN = "__return__"
 _PREPARES = frozenset(
     """parse get load make build create setup set init initialize initialise read prepare open connect
-    config configure arg args opt opts options download fetch seed add register define ensure check
-    validate""".split()
+    config configure arg args opt opts options download fetch seed add register define ensure""".split()
 )
+_CHECKS = frozenset("assert verify check validate".split())
 _WORKS = frozenset(
     """main train training run fit eval evaluate evaluation test experiment search score predict cross
     optimize optimise tune benchmark summarize summarise summary metrics results finetune demo pipeline
@@ -142,9 +142,9 @@ class Entries:
                     one for case in cases for one in self._paths(case, after, leaving)[0]
                 ], False
             case r.For() | r.If():
-                for inner in walk_statements((*statement.body, *statement.orelse)):
-                    start = self.starts.read(inner)
-                    if start is not None and isinstance(inner, r.ExprStatement):
+                for part in walk_statements((*statement.body, *statement.orelse)):
+                    start = self.starts.read(part)
+                    if start is not None and isinstance(part, r.ExprStatement):
                         if self.starts.value(start) and start.launch is not Launch.EXIT:
                             self.looped.append(start)
         return [], False
@@ -153,6 +153,10 @@ class Entries:
         """Whether the value of a call is a result, not something that later work starts from."""
         start, later = candidate.start, candidate.later
         if not self.starts.value(start):
+            return False
+        if start.launch is Launch.PRINTED and not _words(start.callee) & _WORKS:
+            return False
+        if _verb(start.callee) in _CHECKS:
             return False
         prepares = _verb(start.callee) in _PREPARES and not _words(start.callee) & _WORKS
         works = bool(_words(start.callee) & _WORKS)
@@ -173,13 +177,15 @@ class Entries:
         """Whether ``statement`` may follow the last piece of work: output, clean-up, another call."""
         if self.starts.is_idle(statement):
             return True
+        if isinstance(statement, (r.If, r.With, r.Try)):
+            return all(self._is_closing(inner) for block in blocks_of(statement) for inner in block)
         start = self.starts.read(statement)
-        return start is not None and _verb(start.callee) in _CLEANS
+        return start is not None and _cleans(start.callee)
 
     def _feeds_work(self, call: r.Call, kept: set[str]) -> bool:
         """Whether ``call`` hands one of the names ``kept`` to the next piece of the script's work."""
         functions = self.starts.returns.functions(call.func, self.starts.scope)
-        return bool(functions) and _verb(functions[0].name) not in _CLEANS
+        return bool(functions) and not _cleans(functions[0].name)
 
     def ends_script(self, statement: r.Statement, later: Iterable[r.Statement] = ()) -> bool:
         """Whether nothing of the script runs once ``statement`` has, should it not end the process."""
@@ -198,6 +204,8 @@ class Entries:
             if not _words(start.callee) & _WORKS and not block:
                 start = self.candidates[-1].start
         guarded = "guard" if self.guards else "toplevel"
+        if not self.guards and any(self._is_working_loop(one) for one in self.body):
+            start, where = None, self.body[-1]
         if start is None:
             form = "guard_block" if self.guards else "toplevel"
             return Form(form, None, where or (self.guards[-1] if self.guards else None))
@@ -220,7 +228,7 @@ class Entries:
             if start is not None:
                 if start.launch in BY_FRAMEWORK or start.launch is Launch.EXIT:
                     return start, False, statement
-                if _verb(start.callee) not in _CLEANS:
+                if not _cleans(start.callee):
                     return start, False, statement
                 fallback = fallback or start
                 continue
@@ -246,9 +254,19 @@ class Entries:
                     if self._is_small(statement):
                         continue
                     return None, True, statement
-            if found[0] is not None or found[1]:
+            if found[0] is not None and _cleans(found[0].callee) and not found[1]:
+                fallback = fallback or found[0]
+            elif found[0] is not None or found[1]:
                 return found
         return fallback, False, None if fallback is None else fallback.statement
+
+    def _is_working_loop(self, statement: r.Statement) -> bool:
+        if isinstance(statement, (r.Try, r.With)):
+            return any(
+                self._is_working_loop(one) for block in blocks_of(statement) for one in block
+            )
+        loops = isinstance(statement, r.For) or (isinstance(statement, r.If) and statement.loop)
+        return loops and not self.starts.is_idle(statement)
 
     def _is_small(self, statement: r.Statement) -> bool:
         """Whether a library call is no work of its own: it only gives a name to something."""
@@ -296,6 +314,11 @@ def expressions(statement: r.Statement) -> Iterable[r.Expr]:
 
 def _words(name: str | None) -> set[str]:
     return set() if name is None else set(re.findall(r"[a-z]+|[A-Z][a-z]*", name.lower()))
+
+
+def _cleans(name: str | None) -> bool:
+    """Whether a function is called to finish work: to save, to log, to clean up."""
+    return _verb(name) in _CLEANS or (name or "").endswith("_log")
 
 
 def _verb(name: str | None) -> str:

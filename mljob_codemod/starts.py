@@ -281,13 +281,25 @@ class Starts:
             return Start(statement, call, Launch.TYPER, _last(func), functions)
         for function in self.returns.functions(func, self.scope):
             kind = self.decorated(function)
-            if kind is None and isinstance(func, r.Call) and isinstance(func.func, r.Call):
-                kind = _library_kind(self.names(func.func.func))
+            if kind is None:
+                kind = self._wrapped(func)
             if kind is Launch.CLICK:
                 commands = self._click_commands(function)
                 return Start(statement, call, kind, _last(func) or function.name, commands)
             if kind is not None:
                 return Start(statement, call, kind, _last(func) or function.name, (function,))
+        return None
+
+    def _wrapped(self, func: r.Expr) -> Launch | None:
+        """As ``decorated``, for ``main = click.command()(main)``."""
+        values: list[object] = [func]
+        if isinstance(func, r.Name):
+            values = [binding.value for binding in self.program.bindings(func.id, self.scope)]
+        for value in values:
+            if isinstance(value, r.Call) and isinstance(value.func, r.Call):
+                kind = _library_kind(self.names(value.func.func))
+                if kind is not None:
+                    return kind
         return None
 
     def decorated(self, function: Function) -> Launch | None:
@@ -422,23 +434,11 @@ def _library_kind(names: set[str]) -> Launch | None:
 
 
 def _printed(call: r.Call) -> Iterator[r.Call]:
-    """The calls whose value ``call`` shows, directly or as part of a text."""
+    """The calls whose whole value ``call`` shows: ``print(f())``, ``print(json.dumps(f()))``."""
     for argument in call.args:
-        yield from _shown(argument.value)
-
-
-def _shown(expr: r.Expr) -> Iterator[r.Call]:
-    match expr:
-        case r.Call(_, args, _):
-            yield expr
-            for argument in args:
-                yield from _shown(argument.value)
-        case r.Joined(parts, _):
-            for part in parts:
-                yield from _shown(part)
-        case r.Binary("Modulo" | "Add", left, right, _):
-            yield from _shown(left)
-            yield from _shown(right)
+        if isinstance(argument.value, r.Call) and argument.keyword is None:
+            yield argument.value
+            yield from _printed(argument.value)
 
 
 def _last(expr: r.Expr) -> str | None:

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from mljob_codemod.codemods.base import Job
+from mljob_codemod.codemods.inserted import HELPERS
 from mljob_codemod.config import Settings
 from mljob_codemod.edits import Edit
 from mljob_codemod.findings import Finding
@@ -16,7 +17,8 @@ from mljob_codemod.options import find_options
 from mljob_codemod.plan import JobPlan
 from mljob_codemod.project import Project, ReachModules
 from mljob_codemod.reading import read_files
-from mljob_codemod.source import Source
+from mljob_codemod.source import Source, read_source
+from mljob_codemod.transformer import rewrite
 from mljob_codemod.values import PathEvaluator
 
 
@@ -93,15 +95,11 @@ class Result(NamedTuple):
             for edit in finding.fix.edits
         ]
 
-    def marked(self, path: str = "train.py", *, unsafe: bool = False) -> list[tuple[str, Edit]]:
-        """The edits in ``path``, each after the code at its span (empty where it has none)."""
-        text = (self.job.root / path).read_text(encoding="utf-8")
-        found = []
-        for where, edit in self.edits(unsafe=unsafe):
-            span = getattr(edit, "span", None)
-            if where == path:
-                found.append(("" if span is None else text[span.start : span.end], edit))
-        return found
+    def text(self, path: str = "train.py", *, unsafe: bool = False) -> str:
+        """The text of ``path`` with the fixes applied, safe ones only unless ``unsafe``."""
+        source = read_source(self.job.root / path, path)
+        edits = [edit for where, edit in self.edits(unsafe=unsafe) if where == path]
+        return rewrite(source, edits, HELPERS) if edits else source.text
 
 
 def run_codemod(codemod: ModuleType, job: Job) -> Result:

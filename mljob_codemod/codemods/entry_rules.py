@@ -57,6 +57,7 @@ if __name__ == "__main__":
 """,
         after="""\
 import os
+
 import click
 
 

@@ -98,35 +98,32 @@ class _Finder:
             case r.Call(r.Attribute(value, attr, _) as func, _, _):
                 if attr == "SessionBuilder" and self._is_session_class(func.value, scope):
                     return True
-                return self._is_builder(value, scope, seen) or any(
-                    self._is_builder(
-                        returned.value, function.scope.module.scope_of(function.node), seen
-                    )
-                    for function in self.program.entities(func, scope)
-                    if isinstance(function, Definition) and isinstance(function.node, r.FunctionDef)
-                    for returned in function.scope.module.scope_of(function.node).returns
-                    if returned.value is not None
+                return self._is_builder(value, scope, seen) or self._returns_builder(
+                    func, scope, seen
                 )
             case r.Attribute(value, "builder", _):
                 return self._is_session_class(value, scope)
             case r.Call(r.Name() as func, _, _):
-                return any(
-                    self._is_builder(
-                        returned.value, function.scope.module.scope_of(function.node), seen
-                    )
-                    for function in self.program.entities(func, scope)
-                    if isinstance(function, Definition) and isinstance(function.node, r.FunctionDef)
-                    for returned in function.scope.module.scope_of(function.node).returns
-                    if returned.value is not None
-                )
+                return self._returns_builder(func, scope, seen)
             case r.Name(name, _):
                 for binding in self.program.bindings(name, scope):
-                    value = binding.value
+                    given = binding.value
                     if binding.kind == "value" and not isinstance(
-                        value, (r.Param, r.FunctionDef, r.ClassDef, type(None))
+                        given, (r.Param, r.FunctionDef, r.ClassDef, type(None))
                     ):
-                        if self._is_builder(value, binding.scope, seen):
+                        if self._is_builder(given, binding.scope, seen):
                             return True
+        return False
+
+    def _returns_builder(self, func: r.Expr, scope: Scope, seen: tuple[r.Expr, ...]) -> bool:
+        for entity in self.program.entities(func, scope):
+            if isinstance(entity, Definition) and isinstance(entity.node, r.FunctionDef):
+                inner = entity.scope.module.scope_of(entity.node)
+                if any(
+                    returned.value is not None and self._is_builder(returned.value, inner, seen)
+                    for returned in inner.returns
+                ):
+                    return True
         return False
 
     def _is_session_class(self, expr: r.Expr, scope: Scope) -> bool:
