@@ -75,8 +75,8 @@ def check(paths: Sequence[Path], settings: Settings, progress: Progress | None =
     """Findings and plans of every script among ``paths``."""
     discovery = discover(paths, settings)
     errors = list(discovery.errors)
-    facts = read_files([(file.path, file.shown) for file in discovery.files], progress)
-    project = Project(facts, shown_path)
+    read = read_files([(file.path, file.shown) for file in discovery.files], progress)
+    project = Project(read, shown_path)
     given = {file.path for file in discovery.files if file.given}
     findings: dict[tuple[object, ...], Finding] = {}
     plans: list[JobPlan] = []
@@ -87,9 +87,10 @@ def check(paths: Sequence[Path], settings: Settings, progress: Progress | None =
             key = (finding.code, finding.location, finding.message, finding.job)
             findings.setdefault(key, finding)
         plans.append(plan)
-        for reached in job_files(job):
-            sources[reached.shown] = reached
-    errors += [read.error for read in project.files.values() if read.error is not None]
+        for facts in job.files:
+            if facts.source is not None:
+                sources[facts.shown] = facts.source
+    errors += [facts.error for facts in project.files.values() if facts.error is not None]
     kept = [finding for finding in findings.values() if _is_wanted(finding, settings, sources)]
     kept.sort(key=lambda found: (found.location, found.code))
     return Report(tuple(kept), tuple(plans), tuple(errors), len(discovery.files), sources)
@@ -162,11 +163,6 @@ def _source_of(reach: Reach, module: ModuleIndex) -> Source:
     source = reach.files[Path(module.key)].source
     assert source is not None  # a module is made of a file that was read
     return source
-
-
-def job_files(job: Job) -> Iterable[Source]:
-    """The sources of the modules that a job reaches."""
-    return [job.sources(module) for module in job.program.modules.values()]
 
 
 def _job_findings(job: Job) -> Iterable[Finding]:

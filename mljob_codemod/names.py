@@ -381,8 +381,8 @@ class Program:
         defaulted = not sites
         if param.kind == "*":
             for site in sites:
-                for passed in _beyond(site.call, owner, binding.scope.parent.kind == "class"):
-                    yield passed, site.scope
+                for extra in _beyond(site.call, owner, binding.scope.parent.kind == "class"):
+                    yield extra, site.scope
             return
         for site in sites:
             passed = argument_for(

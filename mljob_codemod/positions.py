@@ -87,5 +87,10 @@ class NodeSpans:
         extent = self._extents.get(id(node))
         if extent is None:
             return None
+        start, end = extent
+        if isinstance(node, cst.Param):
+            # LibCST ends a parameter's extent behind its name.
+            for part in (node.annotation, node.default):
+                end = max(end, self._extents.get(id(part), extent)[1])
         last = len(self._offsets) - 1
-        return Span(self._offsets[extent[0]], self._offsets[min(extent[1], last)])
+        return Span(self._offsets[start], self._offsets[min(end, last)])

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mljob_codemod.config import Settings
-from mljob_codemod.edits import Edit, Span
+from mljob_codemod.edits import AddImport, Edit, Span
 from mljob_codemod.findings import Finding, Fix, Level, Rule, Safety
 from mljob_codemod.names import Program
 from mljob_codemod.options import OptionTable
@@ -77,11 +77,23 @@ class Job:
         or note only where the codemod says so.
         """
         fix = None
-        if edits:
+        if edits and not all(_can_import(edit) for edit in edits):
+            message = f"{message}; a name that the fix needs is used for something else"
+            level = Level.ERROR
+        elif edits:
             placed = tuple((self.sources(edit.module).shown, edit.edit) for edit in edits)
             fix = Fix(title or rule.fix_title, safety or rule.safety or Safety.SAFE, placed)
         location = self.sources(module).location(span)
         return Finding(rule.code, message, location, level or rule.level, self.shown, fix)
+
+
+def _can_import(placed: ModuleEdit) -> bool:
+    """Whether an import that a fix asks for would not hide a name of the module's own."""
+    if not isinstance(placed.edit, AddImport):
+        return True
+    wanted = placed.edit.module
+    bindings = placed.module.scope.bindings.get(wanted.partition(".")[0], [])
+    return all(binding.kind == "import" and binding.module == wanted for binding in bindings)
 
 
 def runs_in_job(site: Site, job: Job) -> bool:
