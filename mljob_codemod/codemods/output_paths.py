@@ -286,7 +286,7 @@ class _Style:
         elif module.key in self._helpers:
             edits.append(AddHelper(self._helpers[module.key]))
             template = f"result_path({ORIGINAL}{_folder_argument(folder)})"
-        elif via is not None and not is_path:
+        elif via is not None:
             edits.append(InsertArgument(via.span, RESULT_OR_EMPTY, first=True))
             return tuple(ModuleEdit(module, edit) for edit in edits)
         elif is_path:
