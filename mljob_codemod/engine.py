@@ -6,6 +6,7 @@ writes: ``writing.py`` does.
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -125,9 +126,32 @@ def _open_job(project: Project, script: FileFacts, settings: Settings) -> tuple[
     )
     for codemod in codemods():
         codemod.describe(job, plan)
-    if plan.method == "submit_file" and any(job.exists(use.target) for use in plan.local_inputs):
-        plan.method = "submit_directory"
+    _take_inputs_along(job, plan, reach)
     return job, plan
+
+
+def _take_inputs_along(job: Job, plan: JobPlan, reach: Reach) -> None:
+    """Send the folder when the script reads files of it, and the one that they are relative to."""
+    targets = {os.path.normpath(use.target) for use in plan.local_inputs}
+    present = {target for target in targets if job.exists(target) and not target.startswith("/")}
+    if not present:
+        return
+    plan.method = "submit_directory"
+    folder = job.path.parent
+    beside = {target for target in present if (folder / target).exists()}
+    needed = [(folder / target).resolve() for target in beside if target.startswith("..")]
+    from_top = present - beside
+    # A folder above can be the root only when no import needs the script's own folder on the path.
+    if not (needed or from_top) or folder in reach.roots:
+        return
+    for root in (job.root, *job.root.parents):
+        found = all((root / target).exists() for target in from_top)
+        if found and all(path.is_relative_to(root) for path in needed):
+            plan.root = shown_path(root)
+            plan.entrypoint = job.path.relative_to(root).as_posix()
+            return
+        if root == Path.cwd():
+            return
 
 
 def _payload_root(script: FileFacts, reach: Reach, settings: Settings) -> Path:
@@ -148,7 +172,7 @@ def _exists(script: Path, root: Path, text: str) -> bool:
     if not text or "<" in text:
         return False
     folders = dict.fromkeys((script.parent, root, Path.cwd()))
-    return any((folder / text).exists() for folder in folders)
+    return any((folder / os.path.normpath(text)).exists() for folder in folders)
 
 
 def _read_beside(module: str, path: str) -> str | None:

@@ -66,12 +66,14 @@ class UseFinder:
         """Every use of a path in the program's calls."""
         for site in self._program.sites():
             name = last_name(site.call.func)
-            if name is None or name not in self._words:
+            if name is None or (name not in self._words and name != "dictConfig"):
                 continue
             functions, receivers = self._called(site)
             if functions is None:
                 continue
             shown = functions[0] if functions else f".{name}"
+            if shown == "logging.config.dictConfig":
+                yield from self._configured_files(site)
             for role, table in self._tables():
                 rule = self._match(table, functions, receivers, name, site)
                 if rule is not None:
@@ -161,6 +163,25 @@ class UseFinder:
             if not rule.certain and not any(_is_evidently_path(value) for value in values):
                 continue
             yield PathUse(role, rule, site, shown, argument, values, mode)
+
+    def _configured_files(self, site: Site) -> Iterator[PathUse]:
+        """The log files that a logging configuration names: its handlers are file handlers."""
+        rule = self._rules.writers.function("logging.FileHandler")
+        argument = argument_at(site.call, 0, "config")
+        if rule is None or argument is None:
+            return
+        waiting = list(self._paths.origins(argument.value, site.scope))
+        while waiting:
+            made, scope = waiting.pop()
+            if not isinstance(made, r.Mapping):
+                continue
+            for key, value in made.items:
+                waiting.append((value, scope))
+                if isinstance(key, r.Const) and key.value == "filename":
+                    values = self._paths.values(value, scope)
+                    yield PathUse(
+                        Role.WRITE, rule, site, "logging.config.dictConfig", value, values
+                    )
 
     def _text(self, expr: r.Expr, site: Site) -> str | None:
         for value in self._paths.values(expr, site.scope):

@@ -59,7 +59,9 @@ class Project:
                 continue
             runs = facts.has_guard or facts.has_work
             if path not in given:
-                if path.name == "__init__.py" or not self._uses_packages(facts):
+                if path.name == "__init__.py":
+                    runs = False
+                elif not facts.has_guard and not self._uses_packages(facts):
                     runs = False
                 elif path in imported:
                     runs = facts.has_guard and facts.starts_program
@@ -145,6 +147,9 @@ class Project:
         """The local files that importing ``facts`` loads, packages' ``__init__`` included."""
         found: dict[Path, Path] = {}
         for name in facts.imports:
+            if name.module.endswith(".*"):
+                found.update(self._all_of_package(name.module[:-2], search))
+                continue
             wanted = [name.module]
             wanted += [f"{name.module}.{part}" if name.module else part for part in name.names]
             for dotted in wanted:
@@ -154,6 +159,14 @@ class Project:
                 found.setdefault(*target)
                 self._add_packages(target, found)
         return list(found.items())
+
+    def _all_of_package(self, dotted: str, search: Sequence[Path]) -> dict[Path, Path]:
+        """Every module of a package from which one is imported by a name made at run time."""
+        for base in search:
+            folder = base.joinpath(*dotted.split("."))
+            if self._is_folder(folder):
+                return {path: base for path in sorted(folder.glob("*.py"))}
+        return {}
 
     def _add_packages(self, target: tuple[Path, Path], found: dict[Path, Path]) -> None:
         folder = target[0].parent

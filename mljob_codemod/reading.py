@@ -116,19 +116,22 @@ def _start_worker() -> None:
 
 def _note_imports(tree: ast.Module, facts: FileFacts) -> None:
     """Fill in imports and the names of what is called, in one pass over the tree."""
-    found: list[tuple[ast.Import | ast.ImportFrom, ImportedName]] = []
+    found: list[tuple[ast.AST, ImportedName]] = []
     optional: set[ast.AST] = set()
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
                 facts.called.add(name)
+                if name in ("import_module", "__import__") and node.args:
+                    module = _imported_by_name(node.args[0])
+                    found += [(node, ImportedName(module, 0, (), node.lineno))] if module else []
             case ast.Import():
                 for alias in node.names:
                     found.append((node, ImportedName(alias.name, 0, (), node.lineno)))
             case ast.ImportFrom():
                 names = tuple(alias.name for alias in node.names)
-                module = ImportedName(node.module or "", node.level, names, node.lineno)
-                found.append((node, module))
+                imported = ImportedName(node.module or "", node.level, names, node.lineno)
+                found.append((node, imported))
             case ast.Try() if any(_catches_imports(handler) for handler in node.handlers):
                 blocks = [node.body, *(handler.body for handler in node.handlers)]
                 optional.update(inner for block in blocks for inner in _inside(block))
@@ -137,6 +140,20 @@ def _note_imports(tree: ast.Module, facts: FileFacts) -> None:
     for node, imported in found:
         imported.optional = node in optional
     facts.imports = tuple(imported for _, imported in found)
+
+
+def _imported_by_name(argument: ast.expr) -> str | None:
+    """The module that ``import_module`` is given; ``pkg.*`` where the end is known only at run time."""
+    match argument:
+        case ast.Constant(value=str(name)) if not name.startswith("."):
+            return name
+        case ast.JoinedStr(values=[ast.Constant(value=str(start)), *_]) if "." in start:
+            return start.rpartition(".")[0] + ".*"
+        case ast.BinOp(left=ast.Constant(value=str(start)), op=ast.Add() | ast.Mod()) if (
+            "." in start
+        ):
+            return start.rpartition(".")[0] + ".*"
+    return None
 
 
 def _inside(block: list[ast.stmt]) -> Iterator[ast.AST]:

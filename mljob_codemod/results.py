@@ -10,7 +10,7 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 from mljob_codemod import records as r
@@ -18,6 +18,7 @@ from mljob_codemod.names import argument_at, last_name
 from mljob_codemod.options import Option
 from mljob_codemod.path_uses import PathUse, Role
 from mljob_codemod.rules import Kind, Manner, Reader
+from mljob_codemod.rules.cloud import output_variables
 from mljob_codemod.scopes import ModuleIndex, Scope
 from mljob_codemod.values import PathValue, Root
 
@@ -125,16 +126,18 @@ class ResultFinder:
         is_output_name: Callable[[Option], bool],
         is_never_output: Callable[[Option], bool],
         exists: Callable[[str], bool],
+        defaults: Callable[[Option], tuple[PathValue, ...]],
     ) -> None:
         self._uses = list(uses)
         self._is_output_name = is_output_name
         self._is_never_output = is_never_output
         self._exists = exists
+        self._defaults = defaults
         self._fixed = [
-            Use(use, value)
+            Use(use, _at_use(use, value))
             for use in self._uses
             for value in use.values
-            if value.root in _FIXED_ROOTS
+            if (value.root in _FIXED_ROOTS or value.reason in output_variables())
             and value.node is not None
             and value.scope is not None
             and not (value.root is Root.LITERAL and _NO_FILES.match(value.text))
@@ -371,12 +374,10 @@ class ResultFinder:
             for value in use.values:
                 text = value.text
                 if value.root is Root.OPTION and value.option is not None:
-                    default = value.option.default
-                    if not (isinstance(default, r.Const) and isinstance(default.value, str)):
+                    known = [v for v in self._defaults(value.option) if v.root in _FIXED_ROOTS]
+                    if not known or not known[0].text:
                         continue
-                    if not default.value:
-                        continue
-                    text = default.value + value.text
+                    text = known[0].text + value.text
                 elif value.root not in _FIXED_ROOTS or not text:
                     continue
                 if isinstance(use.rule, Reader) and use.rule.name_or_path:
@@ -391,6 +392,13 @@ class ResultFinder:
                     continue
                 yield Use(use, value)
                 break
+
+
+def _at_use(use: PathUse, value: PathValue) -> PathValue:
+    """The value with the call's argument as its place, where its own expression must stay."""
+    if not value.at_use or use.argument is None:
+        return value
+    return replace(value, node=use.argument, scope=use.site.scope, via=None, built=True)
 
 
 def _file_mode(option: Option) -> str:

@@ -77,6 +77,8 @@ class PathValue:
     prefix: bool = False
     built: bool = False
     is_path: bool = False
+    at_use: bool = False
+    """The expression serves as something else too (a dictionary's key): to be moved where it is used."""
     components: tuple[Option, ...] = ()
     has_parts: bool = False
     """Some option's value is a part of the path further on."""
@@ -220,20 +222,45 @@ class PathEvaluator:
                     yield inner, inner
 
     def _of_element(self, value: r.Expr, binding: Binding, depth: int) -> Iterator[PathValue]:
-        elements: tuple[r.Expr, ...] = ()
-        source = value
-        if isinstance(source, r.Name):
-            for inner in self.program.bindings(source.id, binding.scope):
-                if isinstance(inner.value, (r.Sequence, r.Mapping)):
-                    source = inner.value
-        if isinstance(source, r.Sequence):
-            elements = source.elements
-        elif isinstance(source, r.Mapping):
-            elements = tuple(key for key, _ in source.items if key is not None)
-        for element in elements:
-            yield from self._unpacked(element, binding.unpack, binding.scope, depth)
-        if not elements:
+        found = False
+        for element, unpack, scope, is_key in self._elements(
+            value, binding.unpack, binding.scope, depth
+        ):
+            found = True
+            for item in self._unpacked(element, unpack, scope, depth):
+                yield replace(item, at_use=True) if is_key else item
+        if not found:
             yield replace(UNKNOWN, reason="element")
+
+    def _elements(
+        self, value: r.Expr, unpack: tuple[int, ...], scope: Scope, depth: int
+    ) -> Iterator[tuple[r.Expr, tuple[int, ...], Scope, bool]]:
+        """What a loop over ``value`` goes through, how it is unpacked, and whether it is a key."""
+        match value:
+            case r.Sequence(elements, _):
+                for element in elements:
+                    yield element, unpack, scope, False
+            case r.Mapping(items, _):
+                for key, _ in items:
+                    if key is not None:
+                        yield key, unpack, scope, True
+            case r.Call(r.Name(name, _), args, _) if args:
+                inner = args[0].value
+                if name in ("sorted", "list", "tuple", "reversed", "set", "tqdm", "iter"):
+                    yield from self._elements(inner, unpack, scope, depth + 1)
+                elif name == "enumerate" and unpack[:1] == (1,):
+                    yield from self._elements(inner, unpack[1:], scope, depth + 1)
+                elif name == "zip" and unpack and unpack[0] < len(args):
+                    inner = args[unpack[0]].value
+                    yield from self._elements(inner, unpack[1:], scope, depth + 1)
+            case r.Call(r.Attribute(inner, "items" | "keys" | "values" as view, _), (), _):
+                for made, place in self.origins(inner, scope):
+                    if isinstance(made, r.Mapping):
+                        yield from _view(made, view, unpack, place)
+            case r.Name(name, _) if depth < _DEPTH:
+                for bound in self.program.bindings(name, scope):
+                    if bound.kind == "value" and isinstance(bound.value, (r.Sequence, r.Mapping)):
+                        yield from self._elements(bound.value, unpack, bound.scope, depth + 1)
 
     def _of_param(self, binding: Binding, param: r.Param, depth: int) -> Iterator[PathValue]:
         owner = binding.owner
@@ -301,7 +328,7 @@ class PathEvaluator:
             return option
         filled = any(
             argument.star == "**"
-            for made, _ in self._origins(receiver, scope)
+            for made, _ in self.origins(receiver, scope)
             if isinstance(made, r.Call)
             for argument in made.args
         )
@@ -314,7 +341,7 @@ class PathEvaluator:
         self, receiver: r.Expr, attr: str, scope: Scope
     ) -> Iterator[tuple[r.Expr, Scope]]:
         """``attr`` as given to the call or dictionary that ``receiver`` was made with."""
-        for made, inner in self._origins(receiver, scope):
+        for made, inner in self.origins(receiver, scope):
             if isinstance(made, r.Call):
                 for argument in made.args:
                     if argument.keyword == attr:
@@ -324,9 +351,7 @@ class PathEvaluator:
             elif isinstance(made, r.Mapping):
                 yield from _entries(made, attr, inner)
 
-    def _origins(
-        self, expr: r.Expr, scope: Scope, depth: int = 0
-    ) -> Iterator[tuple[r.Expr, Scope]]:
+    def origins(self, expr: r.Expr, scope: Scope, depth: int = 0) -> Iterator[tuple[r.Expr, Scope]]:
         """The calls and dictionaries that the value of ``expr`` was made by."""
         if depth > 6:
             return
@@ -338,24 +363,24 @@ class PathEvaluator:
                     yield from self._binding_origins(binding, depth)
             case r.Attribute(receiver, attr, _):
                 for value, inner in self.program.attribute_values(receiver, attr, scope):
-                    yield from self._origins(value, inner, depth + 1)
+                    yield from self.origins(value, inner, depth + 1)
                 for value, inner in self._keyword_values(receiver, attr, scope):
-                    yield from self._origins(value, inner, depth + 1)
+                    yield from self.origins(value, inner, depth + 1)
             case r.Subscript(receiver, r.Const(str() as key, _), _):
                 for value, inner in self._keyword_values(receiver, key, scope):
-                    yield from self._origins(value, inner, depth + 1)
+                    yield from self.origins(value, inner, depth + 1)
 
     def _binding_origins(self, binding: Binding, depth: int) -> Iterator[tuple[r.Expr, Scope]]:
         value = binding.value
         if isinstance(value, r.Param):
             for argument, inner in self.program.argument_values(binding, depth):
-                yield from self._origins(argument, inner, depth + 1)
+                yield from self.origins(argument, inner, depth + 1)
         elif binding.kind == "import":
             for target in self.program.imported_bindings(binding):
                 yield from self._binding_origins(target, depth + 1)
         elif binding.kind == "value" and not binding.unpack and value is not None:
             if not isinstance(value, (r.FunctionDef, r.ClassDef)):
-                yield from self._origins(value, binding.scope, depth + 1)
+                yield from self.origins(value, binding.scope, depth + 1)
 
     def _of_item(
         self, expr: r.Subscript, receiver: r.Expr, index: r.Expr, scope: Scope, depth: int
@@ -376,7 +401,7 @@ class PathEvaluator:
                 yield from self._unpacked(receiver, (index.value,), scope, depth)
         else:
             found = False
-            for made, inner in self._origins(receiver, scope):
+            for made, inner in self.origins(receiver, scope):
                 if isinstance(made, r.Mapping):
                     for _, value in made.items:
                         found = True
@@ -645,6 +670,17 @@ class PathEvaluator:
             yield replace(start, text=f"{start.text}{rest}", has_parts=start.has_parts or has_parts)
 
 
+def _view(
+    mapping: r.Mapping, view: str, unpack: tuple[int, ...], scope: Scope
+) -> Iterator[tuple[r.Expr, tuple[int, ...], Scope, bool]]:
+    """The elements of ``mapping.items()``, ``.keys()`` or ``.values()``."""
+    for key, value in mapping.items:
+        if view == "values" or (view == "items" and unpack[:1] == (1,)):
+            yield value, unpack[1:] if view == "items" else unpack, scope, False
+        elif key is not None and (view == "keys" or unpack[:1] == (0,)):
+            yield key, unpack[1:] if view == "items" else unpack, scope, True
+
+
 def _entries(mapping: r.Mapping, key: str, scope: Scope) -> Iterator[tuple[r.Expr, Scope]]:
     for name, value in mapping.items:
         if isinstance(name, r.Const) and name.value == key:
@@ -669,7 +705,8 @@ def _fields(template: str) -> Iterator[tuple[str, str | None]]:
 def _parent(value: PathValue) -> PathValue:
     folder, separator, _ = value.text.rstrip("/").rpartition("/")
     if value.root is Root.SCRIPT_FOLDER:
-        return replace(value, built=False)
+        # Normalised, what follows is then relative to the script's folder.
+        return replace(value, text=f"{value.text}/..", built=False)
     if value.root is Root.OPTION:
         return replace(value, text=folder)
     return replace(value, text=folder if separator else ".")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,39 @@ class Converted:
     again: Report
     left: tuple[ChangeSet, ...]
     """What a second ``apply`` would still change."""
+
+
+@dataclass
+class Submitted:
+    """What the generated ``submit_job.py`` would send for one script."""
+
+    payload: Path
+    entrypoint: str
+    arguments: list[str]
+
+
+def submit_to(folder: Path, script: str, given: Sequence[str], target: Path) -> Submitted:
+    """Lay out in ``target`` what ``submit_job.py`` in ``folder`` sends, and the arguments it passes."""
+    file = (folder / script).parent / FILE_NAME
+    spec = importlib.util.spec_from_file_location("submit_job", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    jobs = {str(job.root / job.entrypoint): job for job in module.JOBS.values()}
+    job = jobs[str(folder / script)]
+    if getattr(job, "whole_folder", hasattr(module, "copy_payload")):
+        module.copy_payload(job, target)
+    else:
+        target.mkdir(parents=True)
+        shutil.copy(job.root / job.entrypoint, target)
+    entrypoint = job.entrypoint
+    if not (target / entrypoint).exists():
+        entrypoint = Path(entrypoint).name
+    arguments = [*job.args, *given]
+    if hasattr(module, "add_outputs"):
+        arguments = module.add_outputs(job, given)
+    return Submitted(target, entrypoint, arguments)
 
 
 @contextmanager

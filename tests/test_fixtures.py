@@ -8,13 +8,14 @@ inside one hand back its result and keep its files.
 from __future__ import annotations
 
 import ast
+import shutil
 from pathlib import Path
 
 import pytest
 from pytest_snapshot.plugin import Snapshot
 
 from mljob_codemod.findings import Level, Safety
-from tests.conversion import convert_case, working_folder
+from tests.conversion import convert_case, submit_to, working_folder
 from tests.fixture_case import Case, load_cases
 from tests.harness import compare_outside, job_problems, run_inside
 
@@ -47,15 +48,16 @@ def test_behaviour(case: Case, tmp_path: Path) -> None:
     converted = convert_case(case, after)
     outside = compare_outside(case.before, after, case.script, case.args, env=case.env)
     assert not outside.differences
-    plans = {plan.script: plan for plan in converted.report.jobs}
-    plan = plans.get(case.script)
-    outcome = run_inside(
-        after,
-        case.script,
-        case.inside_args,
-        root="." if plan is None else plan.root,
-        method="submit_directory" if plan is None else plan.method,
-    )
+    plans = {plan.script for plan in converted.report.jobs}
+    if case.script in plans:
+        sent = submit_to(after, case.script, case.inside_args, tmp_path / "payload")
+        for argument in case.inside_args:  # what the user names on the command line goes along
+            if (after / argument).is_file():
+                (sent.payload / argument).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(after / argument, sent.payload / argument)
+        outcome = run_inside(sent.payload, sent.entrypoint, sent.arguments)
+    else:
+        outcome = run_inside(after, case.script, case.inside_args)
     status = case.inside_exit_status
     result = case.result if case.checks_result else ...
     assert not job_problems(outcome, result, case.artifacts, status, elsewhere=case.elsewhere)

@@ -76,6 +76,7 @@ def _analyse(job: Job) -> Findings:
             is_output_name=lambda option: names.usually_output(option.spelling),
             is_never_output=lambda option: names.never_output(option.spelling),
             exists=job.exists,
+            defaults=job.paths.default_values,
         ).find(job.options.options)
         job.notes["output_paths"] = Findings(results, uses, reach)
     found = job.notes["output_paths"]
@@ -225,6 +226,13 @@ class _Style:
                 counts[key] = counts.get(key, 0) + 1
                 if self._folder_of(result):
                     folders.add(key)
+        variables = {
+            (place.module.key, place.value.reason)
+            for place in self._results.places
+            if place.value.root is Root.ENVIRONMENT
+        }
+        if len(variables) > 1:
+            folders.update(key for key, _ in variables)
         chosen = {key: "result_path" for key, count in counts.items() if count > 1}
         chosen.update(dict.fromkeys(folders, "result_path_in_folder"))
         return chosen
@@ -248,7 +256,9 @@ class _Style:
             if folder and folder not in (".", "~"):
                 return ()
             return self._base_edits(node, place.scope, scratch)
-        if isinstance(value.reason, str) and value.reason.endswith(":///"):
+        if value.root is Root.ENVIRONMENT:
+            return self._variable_edits(place, scratch)
+        if value.reason.endswith(":///"):
             return self._url_edits(place, value.reason)
         return self.moved(
             place.module,
@@ -343,6 +353,27 @@ class _Style:
             base = f"{path_class}({base})"
         edits.append(ReplaceExpression(node.span, base))
         return tuple(ModuleEdit(module, edit) for edit in edits)
+
+    def _variable_edits(self, place: Place, scratch: bool) -> tuple[ModuleEdit, ...]:
+        """Prefer the result path to another platform's variable; several variables get a folder each."""
+        variables = {
+            other.value.reason
+            for other in self._results.places
+            if other.value.root is Root.ENVIRONMENT
+        }
+        edits: list[Edit] = [AddImport("os")]
+        name = place.value.reason.partition("_")[2].lower() if len(variables) > 1 else ""
+        if scratch:
+            edits.append(AddHelper("scratch_path"))
+            template = f"scratch_path({repr_text(name)}{_folder_argument(name)}) if {IN_JOB} else {ORIGINAL}"
+        elif name:
+            edits.append(AddHelper("result_path_in_folder"))
+            text = repr_text(name)
+            template = f"result_path({text}, folder={text}) if {IN_JOB} else {ORIGINAL}"
+        else:
+            template = f'os.environ.get("{RESULT_VARIABLE}") or {ORIGINAL}'
+        edits.append(ReplaceExpression(place.node.span, template))
+        return tuple(ModuleEdit(place.module, edit) for edit in edits)
 
     def _url_edits(self, place: Place, prefix: str) -> tuple[ModuleEdit, ...]:
         if not isinstance(place.node, r.Const) or not isinstance(place.node.value, str):
@@ -637,7 +668,8 @@ def repr_text(text: str) -> str:
 
 
 def _shown_text(value: PathValue) -> str:
-    return value.text if len(value.text) <= 60 else value.text[:57] + "..."
+    text = normal(value.text) if value.root is Root.SCRIPT_FOLDER else value.text
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 # The plan
@@ -746,6 +778,9 @@ def _path_use(job: Job, use: Use, value: PathValue) -> PathUse:
     # A call that spans lines is named by the line of its function's name.
     line = source.position(use.site.call.func.span.end - 1).line
     text = value.text
-    if value.option is not None and isinstance(value.option.default, r.Const):
-        text = f"{value.option.default.value!s}{value.text}"
+    if value.option is not None:
+        known = [default for default in job.paths.default_values(value.option) if default.text]
+        text = f"{known[0].text if known else ''}{value.text}"
+    if value.root is Root.SCRIPT_FOLDER:
+        text = normal(text)
     return PathUse(source.shown, line, use.name, text)

@@ -28,7 +28,7 @@ def describe(job: Job, plan: JobPlan) -> None:
     for facts in job.files:
         for imported in facts.imports:
             name = imported.module.partition(".")[0]
-            if imported.level or not name or name in _NOT_PACKAGES:
+            if imported.level or not name or name in _NOT_PACKAGES or imported.module[-1] == "*":
                 continue
             if job.program.is_local(str(facts.path), imported.module):
                 continue

@@ -81,9 +81,14 @@ def job_problems(
     problems += [
         f"writes {name} outside the result path"
         for name in sorted(outcome.elsewhere)
-        if not any(_matches(name, pattern) for pattern in allowed)
+        if not any(_matches(name, pattern) or _is_above(name, pattern) for pattern in allowed)
     ]
     return problems
+
+
+def _is_above(name: str, pattern: str) -> bool:
+    """Whether `name` is a folder that a file of `pattern` lies in."""
+    return name.endswith("/") and pattern.startswith(name)
 
 
 def _matches(name: str, pattern: str) -> bool:
