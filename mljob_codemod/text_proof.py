@@ -1,0 +1,269 @@
+"""Whether a text is another with the insertions and removals of given edits, character by character.
+
+Each edit becomes pieces: texts that must (or may) be inserted at certain offsets of the old text, and ranges of
+it that go. The new text is then followed along the old one, through every way the pieces can fit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Union
+
+from mljob_codemod.edits import (
+    ORIGINAL,
+    AppendToBlock,
+    AssignValue,
+    InsertArgument,
+    InsertStatement,
+    RenameAttribute,
+    ReplaceArgument,
+    ReplaceExpression,
+    ReplaceStatement,
+    Span,
+)
+
+if TYPE_CHECKING:
+    from mljob_codemod.proof import Applied
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_COPY = r"[\s\S]+?"
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Text inserted at one of several offsets. ``open_end`` lets it take some of the commas and blanks after it."""
+
+    options: tuple[Union[str, re.Pattern[str]], ...]
+    required: bool = True
+    open_end: bool = False
+
+    def ends(self, text: str, start: int) -> Iterator[int]:
+        """Where the piece may end in ``text`` if it begins at ``start``."""
+        for option in self.options:
+            if isinstance(option, str):
+                if text.startswith(option, start):
+                    yield start + len(option)
+            elif (match := option.match(text, start)) is not None:
+                yield match.end()
+                if self.open_end:
+                    more = re.compile(r"\s*,?\s*").match(text, match.end())
+                    yield from range(match.end() + 1, more.end() + 1 if more else 0)
+
+
+def differs_in_text(old: str, applied: Applied, new: str) -> bool:
+    """Whether ``new`` is anything but ``old`` with the edits in ``applied``."""
+    pieces = _Pieces(old, new, applied)
+    return not _fits(old, new, pieces)
+
+
+def _fits(old: str, new: str, pieces: _Pieces) -> bool:
+    """Follow ``new`` along ``old``; a state is an offset in ``new`` and the pieces used so far."""
+    states: set[tuple[int, frozenset[int]]] = {(0, frozenset())}
+    position = 0
+    for point in sorted({*pieces.at, *pieces.removed, len(old)}):
+        kept = old[position:point]
+        states = {(o + len(kept), used) for o, used in states if new.startswith(kept, o)}
+        here = pieces.at.get(point, [])
+        waiting = list(states) if here else []
+        while waiting:
+            offset, used = waiting.pop()
+            for number in here:
+                if number in used:
+                    continue
+                for end in pieces.all[number].ends(new, offset):
+                    state = (end, used | {number})
+                    if state not in states:
+                        states.add(state)
+                        waiting.append(state)
+        ending = frozenset(n for n in here if pieces.last[n] == point)
+        due = frozenset(n for n in ending if pieces.all[n].required)
+        states = {(o, used - ending) for o, used in states if due <= used}
+        position = pieces.removed.get(point, point)
+        if not states:
+            return False
+    return any(offset == len(new) for offset, _ in states)
+
+
+class _Pieces:
+    """The pieces of all edits by offset, and the ranges that are removed."""
+
+    def __init__(self, old: str, new: str, applied: Applied) -> None:
+        self.all: list[_Piece] = []
+        self.at: dict[int, list[int]] = {}
+        self.last: list[int] = []
+        self.removed: dict[int, int] = {}
+        self._old = old
+        self._new = new
+        self._applied = applied
+        self._newlines = sorted({*_LINE_END.findall(old), *_LINE_END.findall(new)}) or ["\n"]
+        self._lines = [0, *(match.end() for match in _LINE_END.finditer(old))]
+        if self._lines[-1] != len(old):
+            self._lines.append(len(old))
+        self._add_edits()
+        first = min(
+            (p.span.start for p in applied.edits if p.span != (0, len(old))), default=len(old)
+        )
+        for text in [*(f"import {module}" for module in applied.imports), *applied.functions]:
+            self._line(text.rstrip("\r\n"), (n for n in self._lines if n <= first or n == len(old)))
+        for start in applied.opened_suites:
+            blank = start - len(old[:start]) + len(old[:start].rstrip(" \t"))
+            indent = self._indent(start) + applied.indent
+            self._remove(blank, start)
+            self._add([newline + indent for newline in self._newlines], [blank])
+
+    def _add_edits(self) -> None:
+        for placed in self._applied.edits:
+            span = placed.span
+            match placed.edit:
+                case ReplaceExpression(template=template):
+                    self._expression(span, template)
+                case AssignValue(target=target):
+                    opening = [f"{target} = ", f"({target} := ", f"({target} := ("]
+                    self._add(opening, range(span.start, span.end))
+                    self._add([")", "))"], [span.end], required=False)
+                case InsertArgument(argument=argument):
+                    pattern = re.compile(r"(?:\s*,)?\s*" + re.escape(argument))
+                    everywhere = range(span.start, span.end)
+                    self._add([pattern], everywhere, open_end=True)
+                    self._add([","], everywhere, required=False)
+                    self._add(["("], everywhere, required=False)
+                    self._add([")"], everywhere, required=False)
+                case ReplaceArgument(argument=argument):
+                    self._remove(*span)
+                    self._add([argument], [span.start])
+                case RenameAttribute(name=name):
+                    start = span.start + len(re.sub(r"\w+\Z", "", self._old[span.start : span.end]))
+                    self._remove(start, span.end)
+                    self._add([name], [start])
+                case InsertStatement(statement=statement, after=after):
+                    self._inserted_statement(span, statement, after)
+                case AppendToBlock(statement=statement):
+                    self._line(statement, (n for n in self._lines if n > span.start), span)
+                case ReplaceStatement() as edit:
+                    self._statement(span, edit)
+
+    def _add(
+        self,
+        options: Iterable[Union[str, re.Pattern[str]]],
+        points: Iterable[int],
+        *,
+        required: bool = True,
+        open_end: bool = False,
+    ) -> None:
+        number = len(self.all)
+        self.all.append(_Piece(tuple(options), required, open_end))
+        last = -1
+        for last in points:
+            self.at.setdefault(last, []).append(number)
+        self.last.append(last)
+
+    def _remove(self, start: int, end: int) -> None:
+        self.removed[start] = max(end, self.removed.get(start, end))
+
+    def _indent(self, offset: int) -> str:
+        start = max(line for line in self._lines if line <= offset) if offset else 0
+        match = re.compile(r"[ \t\f]*").match(self._old, start)
+        return match[0] if match else ""
+
+    def _edited_inside(self, span: Span) -> bool:
+        return any(
+            span.start <= placed.span.start and placed.span.end <= span.end and placed.span != span
+            for placed in self._applied.edits
+        )
+
+    def _expression(self, span: Span, template: str) -> None:
+        first, *rest = template.split(ORIGINAL)
+        if not rest:
+            self._remove(*span)
+            self._add([template, f"({template})"], [span.start])
+            return
+        opening, closing = ("", "(", "(("), ("", ")", "))")
+        self._add((a + first + b for a, b in product(opening, opening)), [span.start])
+        if len(rest) == 1:
+            self._add((a + rest[0] + b for a, b in product(closing, closing)), [span.end])
+            return
+        between = rf"\(?{self._copied(span)}\)?"
+        pattern = r"\)?" + between.join(re.escape(part) for part in rest)
+        self._add((re.compile(pattern + end) for end in ("", r"\)")), [span.end])
+
+    def _copied(self, span: Span) -> str:
+        """A pattern for code of the old text in a second place."""
+        if self._edited_inside(span):
+            return _COPY
+        return re.escape(self._old[span.start : span.end])
+
+    def _line(self, text: str, points: Iterable[int], span: Span | None = None) -> None:
+        """A line of its own with up to two blank lines on both sides, or the end of a line in ``span``."""
+        offsets = list(points)
+        newline = "|".join(map(re.escape, sorted(self._newlines, key=len, reverse=True)))
+        blanks, code = rf"(?:{newline})", rf"[ \t\f]*{re.escape(text)}"
+        options = [re.compile(rf"{blanks}{{0,3}}{code}{blanks}{{{n}}}") for n in range(4)]
+        if span is not None and f"; {text}" in self._new:
+            options.append(re.compile(re.escape(f"; {text}")))
+            offsets = sorted({*offsets, *range(span.start, span.end + 1)})
+        if span is not None and not offsets:
+            offsets = [len(self._old)]
+        self._add(options, offsets)
+
+    def _inserted_statement(self, span: Span, statement: str, after: bool) -> None:
+        indent = self._indent(span.start)
+        line, ended = indent + statement, [indent + statement + nl for nl in self._newlines]
+        if after:
+            points = [n for n in self._lines if n >= span.end]
+            options = [*ended, *(nl + line for nl in self._newlines), f"; {statement}"]
+            self._add(options, sorted({span.end, *points}))
+        else:
+            points = [n for n in self._lines if n <= span.start]
+            self._add([*ended, f"{statement}; "], sorted({*points, span.start}))
+
+    def _statement(self, span: Span, edit: ReplaceStatement) -> None:
+        """A statement's new lines: the first in its place, the others behind the comment of its line."""
+        old = self._old
+        newlines = "|".join(map(re.escape, sorted(self._newlines, key=len, reverse=True)))
+        lines = [self._filled(span, edit, line) for line in _LINE_END.split(edit.template) if line]
+        one_small = len(lines) == 1
+        start, end = span
+        line_start = max(n for n in self._lines if n <= start)
+        prefix = old[line_start:start]
+        opened = any(line_start <= suite <= start for suite in self._applied.opened_suites)
+        indent = self._indent(start) + (self._applied.indent if opened else "")
+        line_break = rf"(?:{newlines}){re.escape(indent)}"
+        joined = line_break.join(lines)
+        if one_small:
+            self._remove(start, end)
+            self._add([re.compile(joined)], [start])
+            return
+        leading = "" if not prefix.strip() or start in self._applied.opened_suites else line_break
+        if leading:
+            start -= len(prefix) - len(prefix.rstrip(" \t;"))
+        behind = re.compile(r"[ \t]*;?[ \t]*").match(old, end)
+        assert behind is not None
+        followed = ";" in behind[0] and old[behind.end() : behind.end() + 1] not in (
+            "",
+            "\r",
+            "\n",
+            "#",
+        )
+        if followed:
+            self._remove(start, behind.end())
+            self._add([re.compile(leading + joined + line_break)], [start])
+            return
+        semicolon = end + behind[0].find(";") + 1
+        self._remove(start, max(end, semicolon))
+        self._add([re.compile(leading + lines[0])], [start])
+        line_end = _LINE_END.search(old, end)
+        rest = "".join(line_break + line for line in lines[1:])
+        self._add([re.compile(rest)], [line_end.start() if line_end else len(old)])
+
+    def _filled(self, span: Span, edit: ReplaceStatement, line: str) -> str:
+        """A pattern for one line of a template."""
+        spans = {ORIGINAL: span, **dict(edit.parts)}
+        names: Sequence[str] = sorted(spans, key=len, reverse=True)
+        parts = re.split(f"({'|'.join(map(re.escape, names))})", line)
+        return "".join(
+            rf"\(?{self._copied(spans[part])}\)?" if part in spans else re.escape(part)
+            for part in parts
+        )
