@@ -7,6 +7,7 @@ writes: ``writing.py`` does.
 from __future__ import annotations
 
 import os.path
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -171,6 +172,10 @@ def _exists(script: Path, root: Path, text: str) -> bool:
     """Whether a path that the script names is there, seen from where scripts are started."""
     if not text or "<" in text:
         return False
+    if any(character in text for character in "*?["):
+        text = re.split(r"[*?\[]", text)[0].rpartition("/")[0]
+        if not text:
+            return False
     folders = dict.fromkeys((script.parent, root, Path.cwd()))
     return any((folder / os.path.normpath(text)).exists() for folder in folders)
 

@@ -196,24 +196,36 @@ class ResultFinder:
     def _add_related(
         self, moved: set[Place], all_places: Iterable[Place], written_texts: set[str]
     ) -> None:
-        """Add the places that read, list or make what the moved ones write."""
-        written_folders = {folder for text in written_texts for folder in _folders_above(text)}
-        for place in all_places:
-            if place in moved or any(text in ("", ".") for text in place.texts):
-                continue
-            touches = [
-                use
-                for use in place.uses
-                if self._touches_results(use, written_texts, written_folders)
-            ]
-            if touches and len(touches) == len(place.uses):
-                moved.add(place)
-            elif any(use.use.makes_folder for use in place.uses) and not any(
-                use.use.role is Role.READ and not _is_folder_made(use) for use in place.uses
+        """Add the places that read, list or make what the moved ones write, or lead to the same."""
+        folders = {folder for text in written_texts for folder in _folders_above(text)}
+        waiting = [
+            place
+            for place in all_places
+            if place not in moved and not any(text in ("", ".") for text in place.texts)
+        ]
+        for place in waiting:
+            if all(self._touches_results(use, written_texts, folders) for use in place.uses) or (
+                self._only_makes_folders(place)
             ):
-                # A folder that the run makes and nothing is seen to read holds what it writes.
-                if not self._exists(place.value.text):
-                    moved.add(place)
+                moved.add(place)
+        made = {text for place in moved if place.writes for text in place.texts}
+        for place in waiting:
+            if place not in moved and all(
+                any(same_path(text, other) for other in made) and not self._exists(text)
+                for text in place.texts
+            ):
+                moved.add(place)
+
+    def _only_makes_folders(self, place: Place) -> bool:
+        """Whether a new folder is made through ``place``, and nothing is seen to read from it."""
+        return (
+            any(use.use.makes_folder for use in place.uses)
+            and not any(
+                use.use.role is Role.READ and use.use.rule.kind is not Kind.DIRECTORY
+                for use in place.uses
+            )
+            and not self._exists(place.value.text)
+        )
 
     def _touches_results(self, use: Use, written: set[str], folders: set[str]) -> bool:
         text = normal(use.value.text)
@@ -339,9 +351,10 @@ class ResultFinder:
             makes_folders = bool(results) and not self._is_never_output(option) and not reads
             if writes_files or makes_folders:
                 yield self._option_result(option, found, results)
-            elif (not found or option in parts) and self._is_output_name(option):
-                yield OptionResult(option, found, "directory", False, False, False)
-            elif option in parts and not reads and not self._is_never_output(option):
+                continue
+            named = (not found or option in parts) and self._is_output_name(option)
+            part = option in parts and not reads and not self._is_never_output(option)
+            if named or part:
                 yield OptionResult(option, found, "directory", False, False, False)
 
     def _option_result(self, option: Option, uses: list[Use], writes: list[Use]) -> OptionResult:
@@ -422,10 +435,6 @@ def _is_appended(option: Option) -> bool:
 
 def _is_cache(use: PathUse) -> bool:
     return use.writer is not None and use.writer.cache
-
-
-def _is_folder_made(use: Use) -> bool:
-    return use.use.rule.kind is Kind.DIRECTORY
 
 
 def _folders_above(text: str) -> Iterator[str]:

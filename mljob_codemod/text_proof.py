@@ -64,10 +64,12 @@ def _fits(old: str, new: str, pieces: _Pieces) -> bool:
     states: set[tuple[int, frozenset[int]]] = {(0, frozenset())}
     position = 0
     for point in sorted({*pieces.at, *pieces.removed, len(old)}):
-        kept = old[position:point]
-        states = {(o + len(kept), used) for o, used in states if new.startswith(kept, o)}
         here = pieces.at.get(point, [])
-        waiting = list(states) if here else []
+        inside_removed = point < position
+        if not inside_removed:
+            kept = old[position:point]
+            states = {(o + len(kept), used) for o, used in states if new.startswith(kept, o)}
+        waiting = list(states) if here and not inside_removed else []
         while waiting:
             offset, used = waiting.pop()
             for number in here:
@@ -81,7 +83,7 @@ def _fits(old: str, new: str, pieces: _Pieces) -> bool:
         ending = frozenset(n for n in here if pieces.last[n] == point)
         due = frozenset(n for n in ending if pieces.all[n].required)
         states = {(o, used - ending) for o, used in states if due <= used}
-        position = pieces.removed.get(point, point)
+        position = max(position, pieces.removed.get(point, point))
         if not states:
             return False
     return any(offset == len(new) for offset, _ in states)

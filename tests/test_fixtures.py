@@ -15,6 +15,7 @@ import pytest
 from pytest_snapshot.plugin import Snapshot
 
 from mljob_codemod.findings import Level, Safety
+from mljob_codemod.submission import FILE_NAME, is_generated
 from tests.conversion import convert_case, submit_to, working_folder
 from tests.fixture_case import Case, load_cases
 from tests.harness import compare_outside, job_problems, run_inside
@@ -49,7 +50,8 @@ def test_behaviour(case: Case, tmp_path: Path) -> None:
     outside = compare_outside(case.before, after, case.script, case.args, env=case.env)
     assert not outside.differences
     plans = {plan.script for plan in converted.report.jobs}
-    if case.script in plans:
+    submission = after / Path(case.script).parent / FILE_NAME
+    if case.script in plans and is_generated(submission.read_text(encoding="utf-8")):
         sent = submit_to(after, case.script, case.inside_args, tmp_path / "payload")
         for argument in case.inside_args:  # what the user names on the command line goes along
             if (after / argument).is_file():

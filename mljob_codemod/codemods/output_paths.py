@@ -51,6 +51,11 @@ from mljob_codemod.source import Source
 from mljob_codemod.values import RESULT_VARIABLE, PathValue, Root
 
 
+_PROCESS_LIBRARIES = frozenset(
+    {"multiprocessing", "concurrent", "joblib", "torch", "billiard", "pathos", "loky", "subprocess"}
+)
+
+
 def trigger_words() -> frozenset[str]:
     """Calls that use paths or declare options."""
     return call_rules().trigger_words() | {"add_argument", "option", "argument", "Option"}
@@ -208,6 +213,11 @@ class _Style:
             module.key: _string_spans(module) for module in job.program.modules.values()
         }
         self._helpers = self._choose_helpers()
+        self._starts_processes = any(
+            imported.module.partition(".")[0] in _PROCESS_LIBRARIES
+            for facts in job.files
+            for imported in facts.imports
+        )
 
     def _choose_helpers(self) -> dict[str, str]:
         """The helper of each file that moves several paths, or that must make a folder."""
@@ -291,7 +301,7 @@ class _Style:
         if inside is not None:
             template = self._escaping(module, node, inside, scratch, folder, edits)
         elif scratch:
-            edits.append(AddHelper("scratch_path"))
+            edits += self._scratch(module)
             template = f"scratch_path({ORIGINAL}{_folder_argument(folder)})"
         elif module.key in self._helpers:
             edits.append(AddHelper(self._helpers[module.key]))
@@ -329,7 +339,7 @@ class _Style:
         text = repr_text(inside) if isinstance(node, r.Const) else f'{ORIGINAL}.lstrip("./~")'
         kept = _folder_argument(_inside_path(folder) or folder)
         if scratch:
-            edits.append(AddHelper("scratch_path"))
+            edits += self._scratch(module)
             moved = f"scratch_path({text}{kept})"
         elif module.key in self._helpers:
             edits.append(AddHelper(self._helpers[module.key]))
@@ -338,13 +348,22 @@ class _Style:
             moved = f"os.path.join({RESULT}, {text})"
         return f"{moved} if {IN_JOB} else {ORIGINAL}"
 
+    def _scratch(self, module: ModuleIndex) -> list[Edit]:
+        """The scratch folder's function; made before other processes start, the folder is one for all."""
+        edits: list[Edit] = [AddHelper("scratch_path")]
+        code = (s for s in module.body if not isinstance(s, (r.Import, r.ImportFrom)))
+        first = next((s for s in code if not _is_docstring(s, module)), None)
+        if self._starts_processes and first is not None:
+            edits.append(InsertStatement(first.span, 'scratch_path("")'))
+        return edits
+
     def _base_edits(self, node: r.Expr, scope: Scope, scratch: bool) -> tuple[ModuleEdit, ...]:
         """Put the result path in the place of the folder of the script, the user or the process."""
         module = scope.module
         edits: list[Edit] = [AddImport("os")]
         base = f'os.environ.get("{RESULT_VARIABLE}", {ORIGINAL})'
         if scratch:
-            edits.append(AddHelper("scratch_path"))
+            edits += self._scratch(module)
             base = f'scratch_path("") if {IN_JOB} else {ORIGINAL}'
         if self._is_path(node, scope):
             path_class = self._path_class(module)
@@ -364,7 +383,7 @@ class _Style:
         edits: list[Edit] = [AddImport("os")]
         name = place.value.reason.partition("_")[2].lower() if len(variables) > 1 else ""
         if scratch:
-            edits.append(AddHelper("scratch_path"))
+            edits += self._scratch(place.module)
             template = f"scratch_path({repr_text(name)}{_folder_argument(name)}) if {IN_JOB} else {ORIGINAL}"
         elif name:
             edits.append(AddHelper("result_path_in_folder"))
@@ -385,7 +404,7 @@ class _Style:
         template = f'"{prefix}" + scratch_path({repr_text(inside)}) if {IN_JOB} else {ORIGINAL}'
         edits: tuple[Edit, ...] = (
             AddImport("os"),
-            AddHelper("scratch_path"),
+            *self._scratch(place.module),
             ReplaceExpression(place.node.span, template),
         )
         return tuple(ModuleEdit(place.module, edit) for edit in edits)
@@ -400,7 +419,7 @@ class _Style:
         edits: list[Edit] = [AddImport("os")]
         moved = f"os.path.join({RESULT}, {text})"
         if scratch:
-            edits.append(AddHelper("scratch_path"))
+            edits += self._scratch(place.module)
             moved = f"scratch_path({text})"
         given = next((a for a in use.site.call.args if a.keyword in keywords), None)
         if given is not None:
@@ -471,7 +490,7 @@ class _Style:
         )
         edits: list[Edit] = [AddImport("os")]
         if result.scratch:
-            edits.append(AddHelper("scratch_path"))
+            edits += self._scratch(option.module)
             name = option.dest if several > 1 else ""
             folder = _folder_argument(name)
             template = f"scratch_path({repr_text(name)}{folder}) if {IN_JOB} else {ORIGINAL}"
@@ -497,7 +516,7 @@ class _Style:
         name = repr_text(option.dest)
         folder = _folder_argument(self._folder_of(result))
         if result.scratch:
-            edits.append(AddHelper("scratch_path"))
+            edits += self._scratch(option.module)
             moved = f"scratch_path({name}{folder})"
         elif folder or option.module.key in self._helpers:
             edits.append(AddHelper(self._helpers.get(option.module.key, "result_path_in_folder")))
@@ -601,6 +620,14 @@ class _Style:
                     if binding.attr is None:
                         return f"{name}.Path"
         return None
+
+
+def _is_docstring(statement: r.Statement, module: ModuleIndex) -> bool:
+    return (
+        statement is module.body[0]
+        and isinstance(statement, r.ExprStatement)
+        and isinstance(statement.value, r.Const)
+    )
 
 
 def _string_spans(module: ModuleIndex) -> list[tuple[int, int]]:
@@ -779,8 +806,9 @@ def _path_use(job: Job, use: Use, value: PathValue) -> PathUse:
     line = source.position(use.site.call.func.span.end - 1).line
     text = value.text
     if value.option is not None:
-        known = [default for default in job.paths.default_values(value.option) if default.text]
-        text = f"{known[0].text if known else ''}{value.text}"
+        defaults = job.paths.default_values(value.option)
+        fixed = [default.text for default in defaults if _is_fixed(default)]
+        text = f"{fixed[0] if fixed else ''}{value.text}"
     if value.root is Root.SCRIPT_FOLDER:
         text = normal(text)
     return PathUse(source.shown, line, use.name, text)
