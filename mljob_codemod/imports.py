@@ -203,7 +203,7 @@ def _place_in_run(body: Sequence[Statement], module: str) -> tuple[int, bool] | 
         names = [(_module_of(body[index]) or "").lower() for index in plain]
         if names == sorted(names):
             later = [
-                index for index, name in zip(plain, names, strict=True) if name > module.lower()
+                index for index, name in zip(plain, names, strict=True) if name >= module.lower()
             ]
             if later:
                 return later[0], False

@@ -78,20 +78,15 @@ def _needed(parent: cst.CSTNode, place: cst.BaseExpression) -> int:
             if own == _POWER:
                 return _AWAIT if parent.left is place else _UNARY
             return own if parent.left is place else own + 1
-        case cst.BooleanOperation() | cst.UnaryOperation():
-            own = _strength(parent)
-            return (
-                own + 1
-                if isinstance(parent, cst.BooleanOperation) and parent.right is place
-                else own
-            )
+        case cst.BooleanOperation():
+            return _strength(parent) + 1
+        case cst.UnaryOperation():
+            return _strength(parent)
         case cst.Comparison() | cst.ComparisonTarget():
             return _BITWISE_OR
         case cst.IfExp():
             return _LAMBDA if parent.orelse is place else _OR
-        case cst.Attribute() | cst.Call() | cst.Await():
-            return _PRIMARY
-        case cst.Subscript():
+        case cst.Attribute() | cst.Call() | cst.Await() | cst.Subscript():
             return _PRIMARY
         case cst.StarredElement() | cst.StarredDictElement():
             return _BITWISE_OR

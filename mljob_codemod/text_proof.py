@@ -16,6 +16,7 @@ from mljob_codemod.edits import (
     ORIGINAL,
     AppendToBlock,
     AssignValue,
+    Edit,
     InsertArgument,
     InsertStatement,
     RenameAttribute,
@@ -26,10 +27,11 @@ from mljob_codemod.edits import (
 )
 
 if TYPE_CHECKING:
-    from mljob_codemod.proof import Applied
+    from mljob_codemod.proof import Applied, PlacedEdit
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _COPY = r"[\s\S]+?"
+_LONGEST_COPY = 2000
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,10 @@ class _Piece:
             if isinstance(option, str):
                 if text.startswith(option, start):
                     yield start + len(option)
+            elif _COPY in option.pattern:
+                # A copy with edits of its own may end anywhere; the tree tells whether it is right.
+                ends = range(start, min(start + _LONGEST_COPY, len(text)) + 1)
+                yield from (end for end in ends if option.fullmatch(text, start, end))
             elif (match := option.match(text, start)) is not None:
                 yield match.end()
                 if self.open_end:
@@ -119,9 +125,11 @@ class _Pieces:
     def _add_edits(self) -> None:
         for placed in self._applied.edits:
             span = placed.span
+            if self._is_in_replaced_statement(placed):
+                continue  # its text is a copy, which stands in one piece with the statement's
             match placed.edit:
-                case ReplaceExpression(template=template):
-                    self._expression(span, template)
+                case ReplaceExpression() as edit:
+                    self._expression(span, edit)
                 case AssignValue(target=target):
                     opening = [f"{target} = ", f"({target} := ", f"({target} := ("]
                     self._add(opening, range(span.start, span.end))
@@ -170,32 +178,46 @@ class _Pieces:
         match = re.compile(r"[ \t\f]*").match(self._old, start)
         return match[0] if match else ""
 
-    def _edited_inside(self, span: Span) -> bool:
+    def _is_in_replaced_statement(self, placed: PlacedEdit) -> bool:
+        if isinstance(placed.edit, (InsertStatement, ReplaceStatement)):
+            return False
         return any(
-            span.start <= placed.span.start and placed.span.end <= span.end and placed.span != span
-            for placed in self._applied.edits
+            isinstance(other.edit, ReplaceStatement) and _within(placed.span, other.span)
+            for other in self._applied.edits
         )
 
-    def _expression(self, span: Span, template: str) -> None:
-        first, *rest = template.split(ORIGINAL)
+    def _edited_inside(self, span: Span, edit: Edit) -> bool:
+        return any(
+            placed.edit is not edit and _within(placed.span, span) for placed in self._applied.edits
+        )
+
+    def _expression(self, span: Span, edit: ReplaceExpression) -> None:
+        first, *rest = edit.template.split(ORIGINAL)
         if not rest:
             self._remove(*span)
-            self._add([template, f"({template})"], [span.start])
+            self._add([edit.template, f"({edit.template})"], [span.start])
             return
         opening, closing = ("", "(", "(("), ("", ")", "))")
         self._add((a + first + b for a, b in product(opening, opening)), [span.start])
         if len(rest) == 1:
             self._add((a + rest[0] + b for a, b in product(closing, closing)), [span.end])
             return
-        between = rf"\(?{self._copied(span)}\)?"
+        between = rf"\(?{self._copied(span, edit)}\)?"
         pattern = r"\)?" + between.join(re.escape(part) for part in rest)
         self._add((re.compile(pattern + end) for end in ("", r"\)")), [span.end])
 
-    def _copied(self, span: Span) -> str:
+    def _copied(self, span: Span, edit: Edit) -> str:
         """A pattern for code of the old text in a second place."""
-        if self._edited_inside(span):
+        if self._edited_inside(span, edit):
             return _COPY
-        return re.escape(self._old[span.start : span.end])
+        code = self._old[span.start : span.end]
+        if not isinstance(edit, ReplaceStatement):
+            return re.escape(code)
+        # Further lines of a statement move with it to its new indentation.
+        parts = re.split(r"((?:\r\n|\r|\n)[ \t]*)", code)
+        for number in range(1, len(parts), 2):
+            parts[number] = re.escape(parts[number].rstrip(" \t")) + r"[ \t]*"
+        return "".join(re.escape(p) if n % 2 == 0 else p for n, p in enumerate(parts))
 
     def _line(self, text: str, points: Iterable[int], span: Span | None = None) -> None:
         """A line of its own with up to two blank lines on both sides, or the end of a line in ``span``."""
@@ -266,6 +288,10 @@ class _Pieces:
         names: Sequence[str] = sorted(spans, key=len, reverse=True)
         parts = re.split(f"({'|'.join(map(re.escape, names))})", line)
         return "".join(
-            rf"\(?{self._copied(spans[part])}\)?" if part in spans else re.escape(part)
+            rf"\(?{self._copied(spans[part], edit)}\)?" if part in spans else re.escape(part)
             for part in parts
         )
+
+
+def _within(inner: Span, outer: Span) -> bool:
+    return outer.start <= inner.start and inner.end <= outer.end

@@ -61,6 +61,14 @@ __all__ = ["NameTaken", "rewrite"]
 
 _Exclusive = (ReplaceExpression, ReplaceStatement, ReplaceArgument, RenameAttribute)
 _ByStatement = (InsertStatement, ReplaceStatement)
+# What LibCST raises for code that does not parse, or for a node where it may not stand.
+_NotFitting = (
+    cst.CSTValidationError,
+    cst.ParserSyntaxError,
+    AssertionError,
+    AttributeError,
+    TypeError,
+)
 
 
 def rewrite(source: Source, edits: Sequence[Edit], helpers: Mapping[str, HelperText]) -> str:
@@ -72,22 +80,28 @@ def rewrite(source: Source, edits: Sequence[Edit], helpers: Mapping[str, HelperT
     if not edits:
         return source.text
     tree = parse_cst(source)
-    styled = [_in_style(edit, tree) for edit in dict.fromkeys(edits)]
+    styled = _in_order([_in_style(edit, tree) for edit in dict.fromkeys(edits)])
     _reject_conflicts(source, styled)
     old = parse_ast(source)
     _reject_taken_names(source, old, styled, helpers)
-    rewriter = _Rewriter(source, tree, old, styled, helpers)
     try:
+        rewriter = _Rewriter(source, tree, old, styled, helpers)
         text = tree.visit(rewriter).code
+        if rewriter.missing:
+            raise _fault(source, next(iter(rewriter.missing)), "no node stands at the place of")
+        prove(source, old, rewriter.applied(), text)
     except RecursionError as error:
         raise InputError(source.shown, "is nested too deeply to be rewritten") from error
-    except (cst.CSTValidationError, cst.ParserSyntaxError, AssertionError, TypeError) as error:
+    except _NotFitting as error:
         reason = str(error).partition("\n")[0]
         raise ToolFault(f"{source.shown}: an edit cannot be carried out: {reason}") from error
-    if rewriter.missing:
-        raise _fault(source, next(iter(rewriter.missing)), "no node stands at the place of")
-    prove(source, old, rewriter.applied(), text)
     return text
+
+
+def _in_order(edits: list[Edit]) -> list[Edit]:
+    """Arguments that go to the front come last and backwards, so that they end up in their order."""
+    front = [edit for edit in edits if isinstance(edit, InsertArgument) and edit.first]
+    return [*(edit for edit in edits if edit not in front), *reversed(front)]
 
 
 def _fault(source: Source, edit: Edit, what: str) -> ToolFault:
@@ -284,10 +298,8 @@ class _Rewriter(cst.CSTTransformer):
                 assert isinstance(edit, RenameAttribute)
                 updated = updated.with_changes(attr=updated.attr.with_changes(value=edit.name))
         if isinstance(updated, cst.Call):
-            inserted = [cast(InsertArgument, edit) for edit in self._take(span, InsertArgument)]
-            # Those that go to the front are inserted backwards, so that they keep their order.
-            front = [edit for edit in reversed(inserted) if edit.first]
-            for edit in [*(edit for edit in inserted if not edit.first), *front]:
+            for edit in self._take(span, InsertArgument):
+                assert isinstance(edit, InsertArgument)
                 argument = self._parsed_argument(edit.argument)
                 updated = with_argument(updated, argument, first=edit.first)
         for edit in self._at.get(span, []):

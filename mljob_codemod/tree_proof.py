@@ -201,7 +201,7 @@ class _Expected(ast.NodeTransformer):
         for edit in edits:
             match edit:
                 case AssignValue(target=target):
-                    here = [_assigned(node, target)]
+                    here = [_assigned(here[0], target)]
                 case InsertStatement(statement=statement):
                     (after if edit.after else before).extend(_statements(statement))
                 case AppendToBlock(statement=statement) if hasattr(node, "body"):
