@@ -9,8 +9,9 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from mljob_codemod.codemods import all_rules, codemods
 from mljob_codemod.codemods.base import Job
@@ -22,7 +23,7 @@ from mljob_codemod.errors import InputError, ToolFault
 from mljob_codemod.findings import Finding, Safety
 from mljob_codemod.names import Program
 from mljob_codemod.options import find_options
-from mljob_codemod.plan import JobPlan
+from mljob_codemod.plan import Evidence, JobPlan, OutputArgument, Package, Service
 from mljob_codemod.project import Project, Reach, ReachModules
 from mljob_codemod.reading import FileFacts, read_files
 from mljob_codemod.scopes import ModuleIndex
@@ -36,6 +37,7 @@ from mljob_codemod.submission import (
 from mljob_codemod.values import PathEvaluator
 
 Progress = Callable[[int, int], None]
+_Placed = TypeVar("_Placed", Evidence, OutputArgument, Package, Service)
 
 
 @dataclass(frozen=True)
@@ -268,6 +270,8 @@ def _change_set(plans: Sequence[JobPlan], report: Report, settings: Settings) ->
         for path, wanted in edits.items()
         if (change := _rewritten(report.sources[path], list(wanted))) is not None
     ]
+    lines = {change.shown: _line_numbers(change) for change in changes}
+    plans = [_after_rewrite(plan, lines) for plan in plans]
     notices: list[str] = []
     by_folder: dict[str, list[JobPlan]] = {}
     for plan in plans:
@@ -281,6 +285,36 @@ def _change_set(plans: Sequence[JobPlan], report: Report, settings: Settings) ->
     if not changes and not notices:
         return None
     return ChangeSet(scripts, tuple(changes), applied, tuple(notices))
+
+
+def _line_numbers(change: FileChange) -> list[int]:
+    """The new number of each line of a changed file, by its old number (the first is unused)."""
+    from difflib import SequenceMatcher
+
+    before, after = (change.before or b"").splitlines(), change.after.splitlines()
+    numbers = [0] * (len(before) + 2)
+    for _, start, end, new_start, new_end in SequenceMatcher(
+        None, before, after, autojunk=False
+    ).get_opcodes():
+        for line in range(start, end + 1):
+            numbers[line + 1] = min(new_start + line - start, max(new_end - 1, new_start)) + 1
+    return numbers
+
+
+def _after_rewrite(plan: JobPlan, lines: dict[str, list[int]]) -> JobPlan:
+    """The plan with its places as they are in the rewritten files, as a second run would see them."""
+
+    def moved(item: _Placed) -> _Placed:
+        numbers = lines.get(item.path)
+        return item if numbers is None else replace(item, line=numbers[item.line])
+
+    return replace(
+        plan,
+        compute=replace(plan.compute, reasons=tuple(map(moved, plan.compute.reasons))),
+        packages=list(map(moved, plan.packages)),
+        services=list(map(moved, plan.services)),
+        output_arguments=list(map(moved, plan.output_arguments)),
+    )
 
 
 def _rewritten(source: Source, edits: Sequence[Edit]) -> FileChange | None:

@@ -152,7 +152,13 @@ class UseFinder:
         for place in rule.arguments:
             argument = _find_argument(site.call, place)
             if argument is None or (isinstance(argument, r.Const) and argument.value is None):
-                if rule.default is not None and argument is None and place is rule.arguments[0]:
+                known = not any(given.star for given in site.call.args)
+                if (
+                    rule.default is not None
+                    and argument is None
+                    and place is rule.arguments[0]
+                    and known
+                ):
                     value = PathValue(Root.LITERAL, rule.default, site.scope, site.call)
                     yield PathUse(role, rule, site, shown, None, (value,), mode)
                 continue

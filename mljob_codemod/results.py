@@ -329,10 +329,13 @@ class ResultFinder:
     def _option_results(self, options: Iterable[Option]) -> Iterator[OptionResult]:
         uses: dict[Option, list[Use]] = {}
         parts: set[Option] = set()
+        moved: set[Option] = set()
         for use in self._uses:
             for value in use.values:
                 if value.option is not None:
                     uses.setdefault(value.option, []).append(Use(use, value))
+                if value.root is Root.RESULT:
+                    moved.update(value.components)
                 if use.role is Role.WRITE and not _is_cache(use) and value.root is Root.OPTION:
                     parts.update(value.components)
         for option in options:
@@ -340,7 +343,7 @@ class ResultFinder:
             writes = [use for use in found if use.use.role is Role.WRITE]
             results = [use for use in writes if not _is_cache(use.use)]
             reads = [use for use in found if use.use.role is Role.READ]
-            if option.switch:
+            if option.switch or (option in moved and option not in uses):
                 continue
             if _is_opened_for_writing(option):
                 yield OptionResult(option, found, "file", _is_appended(option), False, False)

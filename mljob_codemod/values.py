@@ -571,7 +571,8 @@ class PathEvaluator:
         is_path: bool,
     ) -> Iterator[PathValue]:
         """``first`` and ``rest`` joined by separators, by ``os.path.join`` or ``/``."""
-        tail, options = "", []
+        tail = ""
+        options: list[PathValue] = []
         for part in rest:
             values = self.values(part, scope, depth)
             text = values[0].text if values else _placeholder(part)
@@ -595,7 +596,15 @@ class PathEvaluator:
                 moved,
                 text=text,
                 is_path=moved.is_path or is_path,
-                components=(*moved.components, *options),
+                components=(
+                    *moved.components,
+                    *(
+                        value.option
+                        for value in options
+                        if value.option is not None
+                        and (moved.root is Root.RESULT or not value.prefix)
+                    ),
+                ),
                 has_parts=moved.has_parts or bool(options),
             )
         if not starts:

@@ -98,7 +98,8 @@ def find(job: Job) -> Iterator[Finding]:
     style = _Style(job, found.results)
     for result in found.results.options:
         yield from _option_findings(job, result, style)
-    for spelling, site in job.options.library_options:
+    library_options = () if _expands_arguments(job) else job.options.library_options
+    for spelling, site in library_options:
         text = (
             f"{spelling} is required; submit_job.py passes ${RESULT_VARIABLE}/{spelling.lstrip('-')} "
             "and the script puts the path in"
@@ -149,14 +150,14 @@ def _option_findings(job: Job, result: OptionResult, style: _Style) -> Iterator[
             yield job.finding(FIXED_PATH, *where, text, edits=edits)
         return
     if option.framework == "hydra":
-        yield _passed_finding(job, option, style)
+        yield from _passed_findings(job, option, style)
     elif option.required:
         if option.framework in ("argparse", "click") and not option.positional:
             text = f"{option.spelling} is required; in a job it can be the result path"
             edits = style.required_edits(result)
             yield job.finding(REQUIRED_OPTION, *where, text, edits=edits)
         else:
-            yield _passed_finding(job, option, style)
+            yield from _passed_findings(job, option, style)
     elif option.default is not None:
         edits = style.default_edits(result)
         if edits:
@@ -170,14 +171,24 @@ def _option_findings(job: Job, result: OptionResult, style: _Style) -> Iterator[
         yield job.finding(NO_DEFAULT, *where, text)
 
 
-def _passed_finding(job: Job, option: Option, style: _Style) -> Finding:
+def _expands_arguments(job: Job) -> bool:
+    """Whether the reach puts the result path into ``sys.argv`` already."""
+    return any(
+        facts.source is not None and f'"${RESULT_VARIABLE}"' in facts.source.text
+        for facts in job.files
+    )
+
+
+def _passed_findings(job: Job, option: Option, style: _Style) -> Iterator[Finding]:
+    if _expands_arguments(job):
+        return
     reason = "stands in a configuration file" if option.framework == "hydra" else "is required"
     text = (
         f"{option.spelling} {reason}; submit_job.py passes {_passed(option)[-1]} "
         "and the script puts the path in"
     )
     edits = style.expansion_edits()
-    return job.finding(PASSED_OPTION, option.module, option.span, text, edits=edits)
+    yield job.finding(PASSED_OPTION, option.module, option.span, text, edits=edits)
 
 
 def _log_file_findings(job: Job, uses: list[Use]) -> Iterator[Finding]:
