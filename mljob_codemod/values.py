@@ -577,9 +577,7 @@ class PathEvaluator:
             values = self.values(part, scope, depth)
             text = values[0].text if values else _placeholder(part)
             tail += "/" + text.strip("/")
-            options += [
-                value.option for value in values if value.option is not None and not value.prefix
-            ]
+            options += [value for value in values if value.option is not None]
         starts = self.values(first, scope, depth)
         for start in starts:
             moved = start
