@@ -145,8 +145,20 @@ NAMED_VALUE = Rule(
     Documentation(
         finds="A script whose work stands in the guard or at module level, so that no call has its result; "
         "with `--return NAME`, or the setting `return`, the variable that the job should return.",
-        matters="Only `__return__` is recorded.",
-        by_hand="Convert with `--return NAME`.",
+        matters="A job returns what the module's variable `__return__` holds, and nothing else.",
+        before="""\
+scores = [0.7, 0.9]
+metrics = {"best": max(scores)}
+print(metrics)
+""",
+        after="""\
+scores = [0.7, 0.9]
+metrics = {"best": max(scores)}
+print(metrics)
+__return__ = metrics
+""",
+        by_hand="Convert with `--return NAME` (here `--return metrics`), or assign the variable to "
+        "`__return__`.",
     ),
     "assign the variable to `__return__`",
     Safety.SAFE,

@@ -200,16 +200,15 @@ LOG_FILE = Rule(
         "there and the log file never appears (measured with the launcher of snowflake-ml-python 2.6.0).",
         before="""\
 import logging
-import sys
+import os
 
-logging.basicConfig(filename=sys.argv[1])
+logging.basicConfig(filename=os.environ["LOG_FILE"])
 """,
         after="""\
 import logging
 import os
-import sys
 
-logging.basicConfig(filename=sys.argv[1], force="MLRS_STAGE_RESULT_PATH" in os.environ)
+logging.basicConfig(filename=os.environ["LOG_FILE"], force="MLRS_STAGE_RESULT_PATH" in os.environ)
 """,
         by_hand="Pass `force=True` in a job.",
         reference="https://docs.python.org/3/library/logging.html#logging.basicConfig",

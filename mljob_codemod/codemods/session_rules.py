@@ -20,24 +20,24 @@ from snowflake.snowpark import Session
 
 
 def main():
-    session = Session.builder.config("local_testing", True).create()
-    return session.create_dataframe([1, 2], schema=["x"]).count()
+    session = Session.builder.config("connection_name", "dev").create()
+    session.table("CUSTOMERS").show()
 
 
 if __name__ == "__main__":
-    print(main())
+    main()
 """,
         after="""\
 from snowflake.snowpark import Session
 
 
 def main():
-    session = Session.builder.config("local_testing", True).getOrCreate()
-    return session.create_dataframe([1, 2], schema=["x"]).count()
+    session = Session.builder.config("connection_name", "dev").getOrCreate()
+    session.table("CUSTOMERS").show()
 
 
 if __name__ == "__main__":
-    print(main())
+    main()
 """,
         by_hand="A script that makes several sessions is only reported, since `.getOrCreate()` would give "
         "it one. Use one session and name database and schema with each table.",
