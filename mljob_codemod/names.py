@@ -18,6 +18,9 @@ _BUILTINS = frozenset(dir(builtins))
 _DEPTH = 24
 """How many steps a chain of aliases, arguments or returns is followed; real code stays far below."""
 
+_NESTING = 5
+"""How many searches for callers may wait for each other: who calls a method depends on who calls others."""
+
 
 class External(NamedTuple):
     """A name of a library or of the builtins, fully qualified."""
@@ -63,6 +66,7 @@ class Program:
         self._entities: dict[tuple[r.Expr, Scope], tuple[Entity, ...]] = {}
         self._producers: dict[tuple[r.Expr, Scope], tuple[Entity, ...]] = {}
         self._callers: dict[tuple[str, Span], tuple[Site, ...]] = {}
+        self._nesting = 0
 
     def is_local(self, importer: str, dotted: str) -> bool:
         """Whether ``import dotted`` in the module ``importer`` finds a file of the project."""
@@ -328,8 +332,12 @@ class Program:
         """The calls that run ``definition`` (for ``__init__``: the calls of its class)."""
         key = definition.key
         if key not in self._callers:
+            if self._nesting >= _NESTING:
+                return ()
             self._callers[key] = ()
+            self._nesting += 1
             self._callers[key] = tuple(self._find_callers(definition))
+            self._nesting -= 1
         return self._callers[key]
 
     def _find_callers(self, definition: Definition) -> Iterator[Site]:

@@ -95,6 +95,7 @@ class PathEvaluator:
         self.program = program
         self.options = options
         self._known: dict[tuple[r.Expr, Scope], tuple[PathValue, ...]] = {}
+        self._origins: dict[tuple[r.Expr, Scope], tuple[tuple[r.Expr, Scope], ...]] = {}
 
     def values(self, expr: r.Expr, scope: Scope, depth: int = 0) -> tuple[PathValue, ...]:
         """Every value the path expression ``expr`` may have, as far as that can be seen."""
@@ -351,36 +352,46 @@ class PathEvaluator:
             elif isinstance(made, r.Mapping):
                 yield from _entries(made, attr, inner)
 
-    def origins(self, expr: r.Expr, scope: Scope, depth: int = 0) -> Iterator[tuple[r.Expr, Scope]]:
+    def origins(self, expr: r.Expr, scope: Scope) -> tuple[tuple[r.Expr, Scope], ...]:
         """The calls and dictionaries that the value of ``expr`` was made by."""
-        if depth > 6:
-            return
+        key = (expr, scope)
+        if key not in self._origins:
+            self._origins[key] = ()  # what leads back to itself adds nothing
+            found = self._find_origins(expr, scope)
+            self._origins[key] = tuple(dict.fromkeys(found))[:_LIMIT]
+        return self._origins[key]
+
+    def _find_origins(self, expr: r.Expr, scope: Scope) -> Iterator[tuple[r.Expr, Scope]]:
         match expr:
             case r.Call() | r.Mapping():
                 yield expr, scope
             case r.Name(name, _):
                 for binding in self.program.bindings(name, scope):
-                    yield from self._binding_origins(binding, depth)
+                    yield from self._binding_origins(binding)
             case r.Attribute(receiver, attr, _):
                 for value, inner in self.program.attribute_values(receiver, attr, scope):
-                    yield from self.origins(value, inner, depth + 1)
+                    yield from self.origins(value, inner)
                 for value, inner in self._keyword_values(receiver, attr, scope):
-                    yield from self.origins(value, inner, depth + 1)
+                    yield from self.origins(value, inner)
             case r.Subscript(receiver, r.Const(str() as key, _), _):
                 for value, inner in self._keyword_values(receiver, key, scope):
-                    yield from self.origins(value, inner, depth + 1)
+                    yield from self.origins(value, inner)
 
-    def _binding_origins(self, binding: Binding, depth: int) -> Iterator[tuple[r.Expr, Scope]]:
+    def _binding_origins(self, binding: Binding) -> Iterator[tuple[r.Expr, Scope]]:
         value = binding.value
         if isinstance(value, r.Param):
-            for argument, inner in self.program.argument_values(binding, depth):
-                yield from self.origins(argument, inner, depth + 1)
+            for argument, inner in self.program.argument_values(binding):
+                yield from self.origins(argument, inner)
         elif binding.kind == "import":
             for target in self.program.imported_bindings(binding):
-                yield from self._binding_origins(target, depth + 1)
-        elif binding.kind == "value" and not binding.unpack and value is not None:
-            if not isinstance(value, (r.FunctionDef, r.ClassDef)):
-                yield from self.origins(value, binding.scope, depth + 1)
+                yield from self._binding_origins(target)
+        elif (
+            binding.kind == "value"
+            and not binding.unpack
+            and value is not None
+            and not isinstance(value, (r.FunctionDef, r.ClassDef))
+        ):
+            yield from self.origins(value, binding.scope)
 
     def _of_item(
         self, expr: r.Subscript, receiver: r.Expr, index: r.Expr, scope: Scope, depth: int
