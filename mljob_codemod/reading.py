@@ -22,6 +22,34 @@ from mljob_codemod.source import Source, parse_ast, parse_cst, read_source
 
 PARALLEL_FROM = 24
 """Fewer files than these are read in this process: starting another costs about as much."""
+_COMMON_WORDS = frozenset(
+    {
+        "replace",
+        "copy",
+        "add",
+        "info",
+        "map",
+        "run",
+        "train",
+        "group",
+        "remove",
+        "exit",
+        "rename",
+        "main",
+    }
+)
+"""Trigger words that other things are called too; they count where a library of theirs is named."""
+_LIBRARIES_OF_COMMON_WORDS = (
+    "pathlib",
+    "shutil",
+    "loguru",
+    "click",
+    "typer",
+    "ultralytics",
+    "datasets",
+    "sys.exit",
+    "os.re",
+)
 _STARTING_POINTS = ("argparse", "click", "typer", "fire", "hydra", "absl", "flags", "sys.argv")
 _STARTING_NAMES = frozenset({"main", "train", "run", "cli", "app", "start", "fit"})
 
@@ -68,7 +96,7 @@ def read_file(path: Path, shown: str) -> FileFacts:
         tree = parse_ast(source)
         _note_imports(tree, facts)
         _note_work(tree, facts)
-        if facts.has_guard or facts.has_work or not facts.called.isdisjoint(_trigger_words()):
+        if _is_interesting(facts, source.text):
             facts.body = read_body(source)
     except InputError as error:
         facts.error = error
@@ -199,6 +227,15 @@ def _works(statement: ast.stmt) -> bool:
             blocks = [statement.body, statement.orelse]
             return any(_works(inner) for block in blocks for inner in block)
     return False
+
+
+def _is_interesting(facts: FileFacts, text: str) -> bool:
+    if facts.has_guard or facts.has_work:
+        return True
+    words = facts.called & _trigger_words()
+    if words - _COMMON_WORDS:
+        return True
+    return bool(words) and any(library in text for library in _LIBRARIES_OF_COMMON_WORDS)
 
 
 @lru_cache(maxsize=1)

@@ -335,7 +335,7 @@ class ResultFinder:
                 if value.option is not None:
                     uses.setdefault(value.option, []).append(Use(use, value))
                 if value.root is Root.RESULT:
-                    moved.update(value.components)
+                    moved.update(value.prefixes)
                 if use.role is Role.WRITE and not _is_cache(use) and value.root is Root.OPTION:
                     parts.update(value.components)
         for option in options:
@@ -343,7 +343,10 @@ class ResultFinder:
             writes = [use for use in found if use.use.role is Role.WRITE]
             results = [use for use in writes if not _is_cache(use.use)]
             reads = [use for use in found if use.use.role is Role.READ]
-            if option.switch or (option in moved and option not in uses):
+            if option.switch:
+                continue
+            if option in moved and option not in uses:
+                yield OptionResult(option, [], "prefix", False, False, True)
                 continue
             if _is_opened_for_writing(option):
                 yield OptionResult(option, found, "file", _is_appended(option), False, False)

@@ -80,6 +80,8 @@ class PathValue:
     at_use: bool = False
     """The expression serves as something else too (a dictionary's key): to be moved where it is used."""
     components: tuple[Option, ...] = ()
+    prefixes: tuple[Option, ...] = ()
+    """The options whose values begin names further on in the path."""
     has_parts: bool = False
     """Some option's value is a part of the path further on."""
     reason: str = ""
@@ -583,12 +585,17 @@ class PathEvaluator:
     ) -> Iterator[PathValue]:
         """``first`` and ``rest`` joined by separators, by ``os.path.join`` or ``/``."""
         tail = ""
-        options: list[PathValue] = []
+        options: list[Option] = []
+        components: list[Option] = []
+        prefixes: list[Option] = []
         for part in rest:
             values = self.values(part, scope, depth)
             text = values[0].text if values else _placeholder(part)
             tail += "/" + text.strip("/")
-            options += [value for value in values if value.option is not None]
+            for value in values:
+                if value.option is not None:
+                    options.append(value.option)
+                    (prefixes if value.prefix else components).append(value.option)
         starts = self.values(first, scope, depth)
         for start in starts:
             moved = start
@@ -605,15 +612,8 @@ class PathEvaluator:
                 moved,
                 text=text,
                 is_path=moved.is_path or is_path,
-                components=(
-                    *moved.components,
-                    *(
-                        value.option
-                        for value in options
-                        if value.option is not None
-                        and (moved.root is Root.RESULT or not value.prefix)
-                    ),
-                ),
+                components=(*moved.components, *components),
+                prefixes=(*moved.prefixes, *prefixes),
                 has_parts=moved.has_parts or bool(options),
             )
         if not starts:
