@@ -198,7 +198,7 @@ def test_check_and_diff_write_nothing_and_exit_1_for_changes(
     assert os.listdir() == ["train.py"]
     assert Path("train.py").read_bytes() == BEFORE
     assert outcome.out.startswith(
-        "--- /dev/null\n+++ b/submit_job.py\n" if option == "--diff" else "train.py would be"
+        "--- a/train.py\n+++ b/train.py\n" if option == "--diff" else "train.py would be"
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,7 +46,9 @@ from mljob_codemod.reporting.text import (
     render_rule,
     render_rules,
 )
+from tests.conftest import Outcome
 
+Run = Callable[..., Outcome]
 SOURCE = 'import torch\n\n\ndef main():\n\ttorch.save(1, "模型.pt")\n\n\nmain()\n'
 
 
@@ -193,6 +197,29 @@ def test_findings_in_files_that_have_gone_are_still_reported() -> None:
     assert "train.py:8:1 MLJ101 a message\n    fix:" in render_findings(REPORT, "apply")
 
 
+@pytest.mark.parametrize(
+    ("code", "place", "shown"),
+    [
+        ("MLJ702", (1, 5, 1, 12), 'p = "*****"; q = \'***\'  # "***"'),
+        ("MLJ704", (1, 1, 3, 9), 'p = "*****"; q = \'***\'  # "***"'),
+        ("MLJ702", (2, 5, 3, 7), 'k = """****'),
+    ],
+)
+def test_literals_beside_credentials_are_not_shown(
+    code: str, place: tuple[int, int, int, int], shown: str
+) -> None:
+    lines = ['p = "s3c\\""; q = \'s3c\'  # "c3 "', 'k = """s3c-', 's3c"""; print("s3c")', ""]
+    Path("train.py").write_text("\n".join(lines), encoding="utf-8")
+    start, end = Position(*place[:2]), Position(*place[2:])
+    secret = Finding(code, "m", Location("train.py", start, end), Level.ERROR, "train.py")
+    # Whatever else is found on these lines is shown with the same care.
+    others = tuple(finding("MLJ101", line, (1, 2)) for line in range(start.line, end.line + 1))
+    report = Report((secret, *others), (PLAN,), (), 1)
+    text = render_findings(report, "apply")
+    assert "s3c" not in text
+    assert f"| {shown}\n" in text
+
+
 def test_job_line_is_short_for_a_plain_job_and_lists_have_an_end() -> None:
     plain = JobPlan("a.py", ".", "a.py", entry=Entry("guard_call", 3, "run"))
     assert describe_job(plain) == "runs run() under its main guard · submit_file"
@@ -314,7 +341,35 @@ def test_hunks_name_the_findings_behind_them() -> None:
     )
     diff = render_diff((ChangeSet(("train.py",), files, applied, ()),)).decode()
     heads = [line.split(" @@ ")[1] for line in diff.splitlines() if line.startswith("@@")]
-    assert heads == ["job train.py", "MLJ101", "MLJ101", "MLJ202"]
+    assert heads == ["MLJ101", "MLJ101", "MLJ202", "job train.py"]
+
+
+CONVERTED = {
+    "windows newlines": b"def main():\r\n    return 1\r\n\r\n\r\nmain()\r\n",
+    "no final newline": b"def main():\n    return 1\n\n\nmain()",
+    "latin-1": b"# coding: latin-1\n# caf\xe9\ndef main():\n    return '\xe9'\n\n\nmain()  # \xe9\n",
+    "byte order mark": b"\xef\xbb\xbfdef main():\n    return 1\n\n\nmain()\n",
+}
+
+
+@pytest.mark.parametrize("tool", ["patch", "git"])
+@pytest.mark.parametrize("case", CONVERTED)
+def test_patching_gives_what_apply_writes(
+    case: str, tool: str, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("patched", "applied"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "train.py").write_bytes(CONVERTED[case])
+    monkeypatch.chdir(tmp_path / "applied")
+    mljob = [sys.executable, "-m", "mljob_codemod", "apply", "train.py"]
+    patch = subprocess.run([*mljob, "--diff"], capture_output=True).stdout
+    assert run("apply", "train.py").status == 0
+    monkeypatch.chdir(tmp_path / "patched")
+    command = ["patch", "-p1", "--no-backup-if-mismatch"] if tool == "patch" else ["git", "apply"]
+    subprocess.run(command, input=patch, capture_output=True, check=True)
+    for name in ("train.py", "submit_job.py"):
+        assert Path(name).read_bytes() == (tmp_path / "applied" / name).read_bytes()
+    assert CONVERTED[case] != Path("train.py").read_bytes()
 
 
 def test_coloured_diff_is_the_diff_with_colours() -> None:

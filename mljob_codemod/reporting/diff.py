@@ -9,10 +9,12 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from mljob_codemod.edits import Span
 from mljob_codemod.source import decode_source
+from mljob_codemod.submission import FILE_NAME
 
 if TYPE_CHECKING:
     from mljob_codemod.engine import ChangeSet, FileChange
@@ -32,14 +34,19 @@ class _Trace(NamedTuple):
 
 
 def render_diff(change_sets: Sequence[ChangeSet], *, color: bool = False) -> bytes:
-    """All changes as one patch, files in the order of their paths within each set."""
+    """All changes as one patch; in each set the files of a person first, the submission last."""
     lines = [
         line
         for change_set in change_sets
-        for change in sorted(change_set.changes, key=lambda change: change.shown)
+        for change in sorted(change_set.changes, key=_place)
         for line in _file_lines(change, change_set)
     ]
     return b"".join(map(_painted, lines) if color else lines)
+
+
+def _place(change: FileChange) -> tuple[bool, str]:
+    """Where a file stands: a submission is long, and what changed in a person's own files is short."""
+    return PurePosixPath(change.shown).name == FILE_NAME, change.shown
 
 
 def _painted(line: bytes) -> bytes:

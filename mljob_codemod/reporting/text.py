@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+import textwrap
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,6 +24,13 @@ if TYPE_CHECKING:
 TAB = 4
 WIDEST = 110
 """Columns of source shown at most; of a longer line, the part around the finding."""
+PROSE = 88
+"""Columns of the text that ``explain`` prints."""
+
+_SECRETS = frozenset({"MLJ702", "MLJ704"})
+"""Rules whose findings lie where credentials stand. A report may end up in the log of a build, so it shows
+no literal of those lines."""
+_LITERAL = re.compile(r"""('''|\"\"\"|'|")((?:\\.|(?!\1).)*)(\1|\\?$)""")
 
 _LEVEL_COLORS = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: "blue"}
 _ENTRIES = {
@@ -48,7 +57,7 @@ def render_findings(
     report: Report, command: str, *, color: bool = False, unsafe_fixes: bool = False
 ) -> str:
     """The report of ``check``; ``command`` is the one that applies the fixes."""
-    paint, sources = Paint(color), _SourceLines()
+    paint, sources = Paint(color), _SourceLines(report.findings)
     by_job: dict[str, list[Finding]] = {plan.script: [] for plan in report.jobs}
     for finding in report.findings:
         by_job.setdefault(finding.job, []).append(finding)
@@ -126,13 +135,36 @@ def _finding_lines(finding: Finding, sources: _SourceLines, paint: Paint) -> Ite
 class _SourceLines(dict[str, list[str]]):
     """Lines of files by path, read when first asked for; none of a file that has become unreadable."""
 
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        super().__init__()
+        self._secrets = [each for each in findings if each.code in _SECRETS]
+
     def __missing__(self, path: str) -> list[str]:
         try:
             text = read_source(Path(path), path).text
         except InputError:
             text = ""
-        self[path] = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        return self[path]
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        for finding in self._secrets:
+            if finding.location.path == path:
+                _mask(lines, finding)
+        self[path] = lines
+        return lines
+
+
+def _mask(lines: list[str], finding: Finding) -> None:
+    """Put stars for the literals on a finding's lines; columns stay as they are."""
+    start, end = finding.location.start, finding.location.end
+    for number in range(start.line, min(end.line, len(lines)) + 1):
+        line = lines[number - 1]
+        inside = 0  # characters that belong to what began on a line above
+        if number > start.line:
+            inside = min(end.column - 1, len(line)) if number == end.line else len(line)
+        lines[number - 1] = "*" * inside + _LITERAL.sub(_starred, line[inside:])
+
+
+def _starred(literal: re.Match[str]) -> str:
+    return literal[1] + "*" * len(literal[2]) + literal[3]
 
 
 def printable(text: str) -> str:
@@ -298,7 +330,7 @@ def render_rule(rule: Rule, *, color: bool = False) -> str:
     fix = f"{rule.fix_title} ({rule.safety.value})" if rule.safety else "none"
     lines = [paint(f"{rule.code} {rule.name}", bold=True), f"{rule.level.value}; fix: {fix}"]
     text = rule.documentation
-    plain: Callable[[str], str] = str.strip
+    plain: Callable[[str], str] = _wrapped
     for title, body, form in (
         ("What it finds", text.finds, plain),
         ("Why it matters in a job", text.matters, plain),
@@ -311,6 +343,10 @@ def render_rule(rule: Rule, *, color: bool = False) -> str:
         if body.strip():
             lines += ["", paint(title, bold=True), form(body)]
     return "\n".join(lines) + "\n"
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text.strip(), PROSE, break_long_words=False, break_on_hyphens=False)
 
 
 def _indented(code: str) -> str:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def _has_client() -> bool:
 
 
 def _install(wanted: str) -> Path:
-    """An environment with the client, made once; skips, and says why, if pip cannot make it."""
+    """An environment with the client, made once; skips, and says why, if that fails."""
     folder = CACHE / wanted
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     complete = folder / "complete"
@@ -61,10 +62,19 @@ def _install(wanted: str) -> Path:
     subprocess.run([base, "-m", "venv", "--clear", folder], check=True)
     (CACHE / ".gitignore").write_text("*\n")
     requirement = "snowflake-ml-python" + ("" if wanted == "newest" else f"=={wanted}")
-    pip = subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", requirement], capture_output=True, text=True
-    )
-    if pip.returncode:
-        pytest.skip(f"pip cannot install {requirement}: {pip.stderr.strip()[-400:]}")
-    complete.touch()
-    return python
+    failures = []
+    for installer in _installers(python):
+        done = subprocess.run([*installer, "--quiet", requirement], capture_output=True, text=True)
+        if not done.returncode:
+            complete.touch()
+            return python
+        failures.append(done.stderr.strip()[-400:])
+    pytest.skip(f"cannot install {requirement}: {failures}")
+
+
+def _installers(python: Path) -> Iterator[list[str]]:
+    """Commands that install into the environment of ``python``, the faster one first."""
+    uv = Path(sys.executable).with_name("uv")
+    if uv.exists():
+        yield [str(uv), "pip", "install", "--python", str(python)]
+    yield [str(python), "-m", "pip", "install"]
