@@ -18,9 +18,9 @@ from mljob_codemod.codemods.base import Job
 from mljob_codemod.codemods.inserted import HELPERS
 from mljob_codemod.config import Settings
 from mljob_codemod.discovery import discover, shown_path
-from mljob_codemod.edits import Edit
+from mljob_codemod.edits import AddHelper, Edit
 from mljob_codemod.errors import InputError, ToolFault
-from mljob_codemod.findings import Finding, Safety
+from mljob_codemod.findings import Finding, Location, Safety
 from mljob_codemod.names import Program
 from mljob_codemod.options import find_options
 from mljob_codemod.plan import Evidence, JobPlan, OutputArgument, Package, Service
@@ -260,15 +260,10 @@ def _change_set(plans: Sequence[JobPlan], report: Report, settings: Settings) ->
         for finding in report.findings
         if finding.job in scripts and _applicable(finding, settings)
     )
-    edits: dict[str, dict[Edit, None]] = {}
-    for finding in applied:
-        assert finding.fix is not None
-        for path, edit in finding.fix.edits:
-            edits.setdefault(path, {}).setdefault(edit)
     changes = [
         change
-        for path, wanted in edits.items()
-        if (change := _rewritten(report.sources[path], list(wanted))) is not None
+        for path, wanted in _edits_by_file(applied).items()
+        if (change := _rewritten(report.sources[path], wanted)) is not None
     ]
     lines = {change.shown: _line_numbers(change) for change in changes}
     plans = [_after_rewrite(plan, lines) for plan in plans]
@@ -285,6 +280,30 @@ def _change_set(plans: Sequence[JobPlan], report: Report, settings: Settings) ->
     if not changes and not notices:
         return None
     return ChangeSet(scripts, tuple(changes), applied, tuple(notices))
+
+
+def _edits_by_file(findings: Iterable[Finding]) -> dict[str, list[Edit]]:
+    """The edits of each file. What several jobs find at one place is mended once, for the strictest."""
+    placed: dict[tuple[str, Location], Finding] = {}
+    for finding in findings:
+        key = (finding.code, finding.location)
+        if key not in placed or _needs(finding, "scratch_path"):
+            placed[key] = finding
+    edits: dict[str, dict[Edit, None]] = {}
+    for finding in placed.values():
+        assert finding.fix is not None
+        for path, edit in finding.fix.edits:
+            edits.setdefault(path, {}).setdefault(edit)
+    for wanted in edits.values():
+        if AddHelper("result_path_in_folder") in wanted:
+            wanted.pop(AddHelper("result_path"), None)  # the same function, with one parameter less
+    return {path: list(wanted) for path, wanted in edits.items()}
+
+
+def _needs(finding: Finding, helper: str) -> bool:
+    return finding.fix is not None and any(
+        edit == AddHelper(helper) for _, edit in finding.fix.edits
+    )
 
 
 def _line_numbers(change: FileChange) -> list[int]:

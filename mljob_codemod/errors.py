@@ -23,6 +23,14 @@ class InputError(MljobError):
         place = ":".join(str(part) for part in (path, line, column) if part is not None)
         super().__init__(f"{place}: {message}")
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors travel between processes, which by itself would lose the parts of the message.
+        return _input_error, (self.path, self.message, self.line, self.column)
+
+
+def _input_error(path: str, message: str, line: int | None, column: int | None) -> InputError:
+    return InputError(path, message, line=line, column=column)
+
 
 class ConfigError(MljobError):
     """The settings hold an unknown key or a value of the wrong type."""

@@ -23,6 +23,8 @@ from mljob_codemod.scopes import ModuleIndex, Scope
 from mljob_codemod.values import PathValue, Root
 
 _FIXED_ROOTS = (Root.LITERAL, Root.SCRIPT_FOLDER, Root.WORKING_FOLDER, Root.HOME)
+_DOWNLOADING = ("download", "maybe_download", "fetch", "extract", "unzip", "untar")
+"""Beginnings of the names of functions that bring data, which are no results."""
 _NO_FILES = re.compile(r"(/dev/|/proc/|/tmp/|/tmp$|/var/tmp/|-$|$|(?:.*/)?\.?cache(?:/|$))")
 """Devices, standard output, temporary folders and caches: nobody expects a result there."""
 
@@ -147,7 +149,7 @@ class ResultFinder:
         """The results of the run."""
         results = Results()
         written = [
-            use for use in self._fixed if use.use.role is Role.WRITE and not _is_cache(use.use)
+            use for use in self._fixed if use.use.role is Role.WRITE and not is_cache(use.use)
         ]
         written_texts = {normal(use.value.text) for use in written if not use.use.makes_folder}
         results.places = self._places(written, written_texts)
@@ -159,7 +161,7 @@ class ResultFinder:
             use
             for use in self._uses
             if use.role is Role.WRITE
-            and not _is_cache(use)
+            and not is_cache(use)
             and not use.makes_folder
             and use.values
             and all(value.root is Root.UNKNOWN for value in use.values)
@@ -179,7 +181,7 @@ class ResultFinder:
         moved = {
             place
             for place in by_node.values()
-            if any(not use.use.makes_folder and not _is_cache(use.use) for use in place.writes)
+            if any(not use.use.makes_folder and not is_cache(use.use) for use in place.writes)
         }
         self._add_related(moved, by_node.values(), written_texts)
         found: list[Place] = []
@@ -241,8 +243,10 @@ class ResultFinder:
             if use.use.role is not Role.READ:
                 continue
             text = normal(use.value.text)
+            # A name that may also stand for something on a hub is the run's own only as a whole.
             own = any(
-                same_path(text, target) or lies_below(text, target) or lies_below(target, text)
+                same_path(text, target)
+                or (not _may_be_a_name(use.use) and _is_above_or_below(text, target))
                 for target in written
             )
             if not own or self._exists(use.value.text):
@@ -336,12 +340,12 @@ class ResultFinder:
                     uses.setdefault(value.option, []).append(Use(use, value))
                 if value.root is Root.RESULT:
                     moved.update(value.prefixes)
-                if use.role is Role.WRITE and not _is_cache(use) and value.root is Root.OPTION:
+                if use.role is Role.WRITE and not is_cache(use) and value.root is Root.OPTION:
                     parts.update(value.components)
         for option in options:
             found = uses.get(option, [])
             writes = [use for use in found if use.use.role is Role.WRITE]
-            results = [use for use in writes if not _is_cache(use.use)]
+            results = [use for use in writes if not is_cache(use.use)]
             reads = [use for use in found if use.use.role is Role.READ]
             if option.switch:
                 continue
@@ -439,8 +443,21 @@ def _is_appended(option: Option) -> bool:
     return "a" in _file_mode(option)
 
 
-def _is_cache(use: PathUse) -> bool:
-    return use.writer is not None and use.writer.cache
+def _may_be_a_name(use: PathUse) -> bool:
+    return isinstance(use.rule, Reader) and use.rule.name_or_path
+
+
+def _is_above_or_below(text: str, other: str) -> bool:
+    return lies_below(text, other) or lies_below(other, text)
+
+
+def is_cache(use: PathUse) -> bool:
+    """Whether what is written is a cache or a download, which nobody misses."""
+    if use.writer is not None and use.writer.cache:
+        return True
+    function = use.site.scope.function
+    name = function.node.name if function and isinstance(function.node, r.FunctionDef) else ""
+    return name.strip("_").startswith(_DOWNLOADING)
 
 
 def _folders_above(text: str) -> Iterator[str]:
@@ -451,10 +468,7 @@ def _folders_above(text: str) -> Iterator[str]:
 
 
 def _related(text: str, others: set[str]) -> bool:
-    return any(
-        same_path(text, other) or lies_below(text, other) or lies_below(other, text)
-        for other in others
-    )
+    return any(same_path(text, other) or _is_above_or_below(text, other) for other in others)
 
 
 def _covers(made: str, folder: str) -> bool:

@@ -7,6 +7,7 @@ it that go. The new text is then followed along the old one, through every way t
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from mljob_codemod.proof import Applied, PlacedEdit
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_COMMENT_LINE = re.compile(r"[ \t\f]*(?:#|\r|\n|\Z)")
 _COPY = r"[\s\S]+?"
 _LONGEST_COPY = 2000
 
@@ -135,12 +137,7 @@ class _Pieces:
                     self._add(opening, range(span.start, span.end))
                     self._add([")", "))"], [span.end], required=False)
                 case InsertArgument(argument=argument):
-                    pattern = re.compile(r"(?:\s*,)?\s*" + re.escape(argument))
-                    everywhere = range(span.start, span.end)
-                    self._add([pattern], everywhere, open_end=True)
-                    self._add([","], everywhere, required=False)
-                    self._add(["("], everywhere, required=False)
-                    self._add([")"], everywhere, required=False)
+                    self._argument(span, argument)
                 case ReplaceArgument(argument=argument):
                     self._remove(*span)
                     self._add([argument], [span.start])
@@ -151,7 +148,8 @@ class _Pieces:
                 case InsertStatement(statement=statement, after=after):
                     self._inserted_statement(span, statement, after)
                 case AppendToBlock(statement=statement):
-                    self._line(statement, (n for n in self._lines if n > span.start), span)
+                    end = self._below(span.end)
+                    self._line(statement, (n for n in self._lines if span.start < n <= end), span)
                 case ReplaceStatement() as edit:
                     self._statement(span, edit)
 
@@ -232,16 +230,45 @@ class _Pieces:
             offsets = [len(self._old)]
         self._add(options, offsets)
 
+    def _argument(self, span: Span, argument: str) -> None:
+        """An argument somewhere in the brackets at ``span``, with a comma on one side."""
+        pattern = re.compile(r"(?:\s*,)?\s*" + re.escape(argument))
+        self._add([pattern], range(span.start, span.end), open_end=True)
+        code = self._old[span.start : span.end]
+        # The comma may stand before the comment behind the argument that was the last.
+        comments = [span.start + match.start() for match in re.finditer(r"\s*#", code)]
+        if comments:
+            self._add([","], comments, required=False)
+        if re.search(r"\bfor\b", code):  # a generator that stood alone gets parentheses
+            self._add(["("], [span.start + code.index("(") + 1], required=False)
+            self._add([")"], [span.end - 1], required=False)
+
     def _inserted_statement(self, span: Span, statement: str, after: bool) -> None:
         indent = self._indent(span.start)
         line, ended = indent + statement, [indent + statement + nl for nl in self._newlines]
         if after:
-            points = [n for n in self._lines if n >= span.end]
+            end = self._below(span.end)
+            points = [n for n in self._lines if span.end <= n <= end]
             options = [*ended, *(nl + line for nl in self._newlines), f"; {statement}"]
             self._add(options, sorted({span.end, *points}))
         else:
-            points = [n for n in self._lines if n <= span.start]
+            start = self._above(span.start)
+            points = [n for n in self._lines if start <= n <= span.start]
             self._add([*ended, f"{statement}; "], sorted({*points, span.start}))
+
+    def _above(self, offset: int) -> int:
+        """Where the comments directly above the line at ``offset`` begin."""
+        number = bisect_right(self._lines, offset) - 1
+        while number > 0 and _COMMENT_LINE.match(self._old, self._lines[number - 1]):
+            number -= 1
+        return self._lines[number]
+
+    def _below(self, offset: int) -> int:
+        """Where the first line of code below the line at ``offset`` begins."""
+        number = bisect_left(self._lines, offset)
+        while number < len(self._lines) - 1 and _COMMENT_LINE.match(self._old, self._lines[number]):
+            number += 1
+        return self._lines[min(number, len(self._lines) - 1)]
 
     def _statement(self, span: Span, edit: ReplaceStatement) -> None:
         """A statement's new lines: the first in its place, the others behind the comment of its line."""

@@ -276,13 +276,13 @@ class _Rewriter(cst.CSTTransformer):
         assert span is not None
         return span
 
-    def _take(self, span: Span | None, *kinds: type[Edit]) -> list[Edit]:
-        """The edits of these kinds at ``span`` that were not carried out yet."""
+    def _take(self, span: Span | None, *kinds: type[Edit], text: Span | None = None) -> list[Edit]:
+        """The edits of these kinds at ``span`` that were not carried out yet; they will change ``text``."""
         found = [] if span is None else self._at.get(span, [])
         taken = [edit for edit in found if isinstance(edit, kinds) and edit in self.missing]
         for edit in taken:
             del self.missing[edit]
-            self._place(edit, cast(Span, span))
+            self._place(edit, text or cast(Span, span), span)
         return taken
 
     def _place(self, edit: Edit, span: Span, node: Span | None = None) -> None:
@@ -298,7 +298,8 @@ class _Rewriter(cst.CSTTransformer):
                 assert isinstance(edit, RenameAttribute)
                 updated = updated.with_changes(attr=updated.attr.with_changes(value=edit.name))
         if isinstance(updated, cst.Call):
-            for edit in self._take(span, InsertArgument):
+            brackets = Span(self._span(cst.ensure_type(original, cst.Call).func).end, span.end)
+            for edit in self._take(span, InsertArgument, text=brackets):
                 assert isinstance(edit, InsertArgument)
                 argument = self._parsed_argument(edit.argument)
                 updated = with_argument(updated, argument, first=edit.first)
@@ -454,14 +455,16 @@ class _Rewriter(cst.CSTTransformer):
         return [*before, *lines, *(with_newline_of(s, lines[-1]) for s in after)]
 
     def _insertions(self, node: Statement, span: Span | None) -> list[InsertStatement]:
-        first = last = span
+        first = last = text = span
+        if isinstance(node, (cst.FunctionDef, cst.ClassDef)) and node.decorators and span:
+            text = Span(self._span(node.decorators[0]).start, span.end)
         if isinstance(node, cst.SimpleStatementLine):
             first, last = self._spans.get(node.body[0]), self._spans.get(node.body[-1])
         inserted = []
         for edit in self._at.get(span, []) if span is not None else []:
             if isinstance(edit, InsertStatement) and edit in self.missing:
                 del self.missing[edit]
-                self._place(edit, edit.span, last if edit.after else first)
+                self._place(edit, text or edit.span, last if edit.after else first)
                 inserted.append(edit)
         return inserted
 

@@ -143,11 +143,10 @@ class PathEvaluator:
                 yield from self._of_call(expr, scope, depth)
             case r.Binary("Divide", left, right, _):
                 yield from self._joined(expr, left, (right,), None, scope, depth, is_path=True)
-            case r.Binary("Add", left, right, _):
-                yield from self._built(expr, (left, right), scope, depth)
-            case r.Binary("Modulo", r.Const(str() as template, span), _, _):
-                text = re.sub(r"%(\(\w+\))?[-+ #0-9.*]*[a-zA-Z]", "<value>", template)
-                yield from self._built(expr, (r.Const(text, span),), scope, depth)
+            case r.Binary("Add", _, _, _):
+                yield from self._built(expr, tuple(_operands(expr)), scope, depth)
+            case r.Binary("Modulo", r.Const(str()) as template, given, _):
+                yield from self._built(expr, tuple(_filled(template, given)), scope, depth)
             case r.Joined(parts, _):
                 yield from self._built(expr, parts, scope, depth)
             case r.Boolean(_, left, right, _) | r.Conditional(_, left, right, _):
@@ -686,6 +685,27 @@ class PathEvaluator:
                 yield replace(start, text=f"{start.text}{rest}")
         else:
             yield replace(start, text=f"{start.text}{rest}", has_parts=start.has_parts or has_parts)
+
+
+def _operands(expr: r.Expr) -> Iterator[r.Expr]:
+    """The operands of a chain of ``+``, from left to right."""
+    if isinstance(expr, r.Binary) and expr.op == "Add":
+        yield from _operands(expr.left)
+        yield expr.right
+    else:
+        yield expr
+
+
+def _filled(template: r.Const, values: r.Expr) -> Iterator[r.Expr]:
+    """The parts of ``template % values``: its text, and the values that take the places between."""
+    given = list(values.elements if isinstance(values, r.Sequence) else [values])
+    for part in re.split(r"(%(?:\(\w+\))?[-+ #0-9.*]*[a-zA-Z])", str(template.value)):
+        if not part.startswith("%") or len(part) == 1:
+            yield r.Const(part.replace("%%", "%"), template.span)
+        elif "(" not in part and given:
+            yield given.pop(0)
+        else:
+            yield r.Other("Field", (), template.span)
 
 
 def _view(

@@ -43,7 +43,7 @@ from mljob_codemod.path_uses import PathUse as Use
 from mljob_codemod.path_uses import Role, UseFinder
 from mljob_codemod.plan import JobPlan, OutputArgument, PathUse
 from mljob_codemod.reachability import Reachability
-from mljob_codemod.results import OptionResult, Place, ResultFinder, Results, normal
+from mljob_codemod.results import OptionResult, Place, ResultFinder, Results, is_cache, normal
 from mljob_codemod.rules import call_rules
 from mljob_codemod.rules.options import option_rules
 from mljob_codemod.scopes import ModuleIndex, Scope, walk
@@ -460,8 +460,8 @@ class _Style:
         built = isinstance(default, (r.Call, r.Joined, r.Binary))
         if not (value.root is Root.LITERAL or (value.root is Root.UNKNOWN and built)):
             return ()
-        if text == "-" or text.startswith("/dev/"):
-            return ()
+        if text in ("", "-") or text.startswith("/dev/"):
+            return ()  # nothing is written, or not to a file
         is_path = self._is_path(default, option.scope)
         via = value.via if isinstance(default, r.Call) and value.via is default else None
         return self.moved(
@@ -776,7 +776,7 @@ def _hardcoded(job: Job, found: Findings) -> list[PathUse]:
     entries: list[tuple[Use, PathValue]] = []
     folders: list[tuple[Use, PathValue]] = []
     for use in found.uses:
-        if use.role is not Role.WRITE or (use.writer is not None and use.writer.cache):
+        if use.role is not Role.WRITE or is_cache(use):
             continue
         fixed = [value for value in use.values if _is_fixed(value)]
         if not fixed or any(value.root is Root.OPTION or value.components for value in use.values):

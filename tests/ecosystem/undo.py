@@ -90,6 +90,11 @@ class _Undo(ast.NodeTransformer):
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
+        match node:
+            case ast.Call(_, [ast.Call(_, [_, inner]) as lookup], []) if (
+                _name(node) == "Path" and _is_result(lookup) and not isinstance(inner, ast.Constant)
+            ):
+                return self.visit(inner)
         self.generic_visit(node)
         match node:
             case ast.Call(ast.Name(name), [inner, *_]) if name in _HELPERS:
@@ -153,10 +158,8 @@ def _is_result(node: ast.expr) -> bool:
 
 
 def _is_path_of_result(node: ast.expr) -> bool:
-    return (
-        (isinstance(node, ast.Call)
-        and any(map(_is_result, node.args)))
-        or (isinstance(node, ast.Call) and _name(node) == "Path" and not node.args)
+    return (isinstance(node, ast.Call) and any(map(_is_result, node.args))) or (
+        isinstance(node, ast.Call) and _name(node) == "Path" and not node.args
     )
 
 
