@@ -235,26 +235,14 @@ def apply(
             click.echo(notice, err=True)
     else:
         if not check_only:
-            change_sets = _write(change_sets, errors)
+            from mljob_codemod.writing import write_change_sets
+
+            change_sets, failed = write_change_sets(change_sets)
+            errors += failed
         _print_changes(report, change_sets, errors, output_format, not check_only, _colored(color))
     if _print_errors(errors):
         return FAILED
     return PENDING if pending and (diff or check_only) else CLEAN
-
-
-def _write(change_sets: Sequence[ChangeSet], errors: list[InputError]) -> tuple[ChangeSet, ...]:
-    """Write what can be written; the sets that were, the reasons for the others into ``errors``."""
-    from mljob_codemod.writing import write_change_set
-
-    written = []
-    for change_set in change_sets:
-        try:
-            write_change_set(change_set)
-        except InputError as error:
-            errors.append(error)
-        else:
-            written.append(change_set)
-    return tuple(written)
 
 
 def _print_changes(

@@ -8,7 +8,7 @@ import signal
 import stat
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -28,6 +28,21 @@ class _Replacement:
     change: FileChange
     target: Path
     prepared: Path
+
+
+def write_change_sets(
+    change_sets: Sequence[ChangeSet],
+) -> tuple[tuple[ChangeSet, ...], list[InputError]]:
+    """Write what can be written: the sets that were, and the reasons why others were not."""
+    written, errors = [], []
+    for change_set in change_sets:
+        try:
+            write_change_set(change_set)
+        except InputError as error:
+            errors.append(error)
+        else:
+            written.append(change_set)
+    return tuple(written), errors
 
 
 def write_change_set(change_set: ChangeSet) -> None:

@@ -1,0 +1,80 @@
+"""``mljob_codemod.check`` and ``mljob_codemod.apply``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import mljob_codemod
+from mljob_codemod.config import load_settings
+from mljob_codemod.errors import ConfigError
+
+SCRIPT = """\
+def main():
+    return 1
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.fixture(autouse=True)
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("train.py").write_text(SCRIPT, encoding="utf-8")
+    return tmp_path
+
+
+def test_check_reports_and_writes_nothing(tree: Path) -> None:
+    report = mljob_codemod.check()
+    assert [(each.code, each.location.path) for each in report.findings] == [("MLJ101", "train.py")]
+    assert [plan.script for plan in report.jobs] == ["train.py"]
+    assert [path.name for path in tree.iterdir()] == ["train.py"]
+    assert Path("train.py").read_text(encoding="utf-8") == SCRIPT
+
+
+def test_apply_writes_what_it_returns(tree: Path) -> None:
+    proposed = mljob_codemod.apply(["train.py"], write=False)
+    assert Path("train.py").read_text(encoding="utf-8") == SCRIPT
+    applied = mljob_codemod.apply(tree / name for name in ["train.py"])
+    assert applied.change_sets == proposed.change_sets
+    changes = {change.path.name: change.after for change in applied.change_sets[0].changes}
+    assert {path.name: path.read_bytes() for path in tree.iterdir()} == changes
+    assert b"__return__ = main()" in changes["train.py"]
+    assert mljob_codemod.apply().change_sets == ()
+
+
+def test_what_cannot_be_read_or_written_is_an_error_beside_the_rest(tree: Path) -> None:
+    for name in ("other", "readonly"):
+        (tree / name).mkdir()
+        (tree / name / "train.py").write_text(SCRIPT, encoding="utf-8")
+    (tree / "other" / "broken.py").write_text("def", encoding="utf-8")
+    (tree / "readonly" / "train.py").chmod(0o444)
+    applied = mljob_codemod.apply()
+    assert [error.path for error in applied.errors] == ["other/broken.py", "readonly/train.py"]
+    assert [change_set.scripts for change_set in applied.change_sets] == [
+        ("other/train.py",),
+        ("train.py",),
+    ]
+
+
+def test_settings_are_those_of_the_file_or_those_given() -> None:
+    Path("mljob.toml").write_text('ignore = ["MLJ101"]\n', encoding="utf-8")
+    assert mljob_codemod.check().findings == ()
+    settings = replace(load_settings(Path()), ignore=())
+    assert [each.code for each in mljob_codemod.check(settings=settings).findings] == ["MLJ101"]
+    Path("mljob.toml").write_text("ignored = []\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="did you mean 'ignore'"):
+        mljob_codemod.check()
+
+
+def test_import_is_quick() -> None:
+    code = "import sys, mljob_codemod; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name for name in done.stdout.split() if name.startswith("mljob_codemod")}
+    assert loaded == {"mljob_codemod"}
