@@ -34,15 +34,21 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 _COMMENT_LINE = re.compile(r"[ \t\f]*(?:#|\r|\n|\Z)")
 _COPY = r"[\s\S]+?"
 _LONGEST_COPY = 2000
+_LINE_EDGE = re.compile(r"(?=[ \t]*(?:[\r\n;#]|\Z))|(?<=[\r\n])[ \t]*")
 
 
 @dataclass(frozen=True)
 class _Piece:
-    """Text inserted at one of several offsets. ``open_end`` lets it take some of the commas and blanks after it."""
+    """Text inserted at one of several offsets of the old text.
+
+    ``open_end`` lets it take some of the commas and blanks after it, ``whole_lines`` makes it end where code
+    of a line begins or ends.
+    """
 
     options: tuple[Union[str, re.Pattern[str]], ...]
     required: bool = True
     open_end: bool = False
+    whole_lines: bool = False
 
     def ends(self, text: str, start: int) -> Iterator[int]:
         """Where the piece may end in ``text`` if it begins at ``start``."""
@@ -52,7 +58,9 @@ class _Piece:
                     yield start + len(option)
             elif _COPY in option.pattern:
                 # A copy with edits of its own may end anywhere; the tree tells whether it is right.
-                ends = range(start, min(start + _LONGEST_COPY, len(text)) + 1)
+                ends: Iterable[int] = range(start, min(start + _LONGEST_COPY, len(text)) + 1)
+                if self.whole_lines:
+                    ends = (match.end() for match in _LINE_EDGE.finditer(text, start))
                 yield from (end for end in ends if option.fullmatch(text, start, end))
             elif (match := option.match(text, start)) is not None:
                 yield match.end()
@@ -160,9 +168,10 @@ class _Pieces:
         *,
         required: bool = True,
         open_end: bool = False,
+        whole_lines: bool = False,
     ) -> None:
         number = len(self.all)
-        self.all.append(_Piece(tuple(options), required, open_end))
+        self.all.append(_Piece(tuple(options), required, open_end, whole_lines))
         last = -1
         for last in points:
             self.at.setdefault(last, []).append(number)
@@ -240,8 +249,10 @@ class _Pieces:
         if comments:
             self._add([","], comments, required=False)
         if re.search(r"\bfor\b", code):  # a generator that stood alone gets parentheses
-            self._add(["("], [span.start + code.index("(") + 1], required=False)
-            self._add([")"], [span.end - 1], required=False)
+            opening = re.match(r"[^(]*\(\s*", code)
+            start = opening.end() if opening else 0
+            self._add(["("], [span.start + start], required=False)
+            self._add([")"], [span.start + len(code[:-1].rstrip())], required=False)
 
     def _inserted_statement(self, span: Span, statement: str, after: bool) -> None:
         indent = self._indent(span.start)
@@ -285,7 +296,7 @@ class _Pieces:
         joined = line_break.join(lines)
         if one_small:
             self._remove(start, end)
-            self._add([re.compile(joined)], [start])
+            self._add([re.compile(joined)], [start], whole_lines=True)
             return
         leading = "" if not prefix.strip() or start in self._applied.opened_suites else line_break
         if leading:
@@ -300,14 +311,15 @@ class _Pieces:
         )
         if followed:
             self._remove(start, behind.end())
-            self._add([re.compile(leading + joined + line_break)], [start])
+            self._add([re.compile(leading + joined + line_break)], [start], whole_lines=True)
             return
         semicolon = end + behind[0].find(";") + 1
         self._remove(start, max(end, semicolon))
-        self._add([re.compile(leading + lines[0])], [start])
+        self._add([re.compile(leading + lines[0])], [start], whole_lines=True)
         line_end = _LINE_END.search(old, end)
         rest = "".join(line_break + line for line in lines[1:])
-        self._add([re.compile(rest)], [line_end.start() if line_end else len(old)])
+        point = line_end.start() if line_end else len(old)
+        self._add([re.compile(rest)], [point], whole_lines=True)
 
     def _filled(self, span: Span, edit: ReplaceStatement, line: str) -> str:
         """A pattern for one line of a template."""

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import cast
 
 import libcst as cst
+from libcst._nodes.internal import CodegenState
 
 from mljob_codemod.arguments import with_argument
 from mljob_codemod.edits import (
@@ -336,16 +337,28 @@ class _Rewriter(cst.CSTTransformer):
         span = self._span(node)
         if not isinstance(node, (cst.Tuple, cst.GeneratorExp)):
             return span
-        code = self._tree.code_for_node
         if node.lpar:
-            return Span(span.start - len(code(node.lpar[-1])), span.end + len(code(node.rpar[0])))
+            return Span(
+                span.start - len(self._code(node.lpar[-1])),
+                span.end + len(self._code(node.rpar[0])),
+            )
         if isinstance(node, cst.GeneratorExp):
-            arg, call = self._parents[-1], self._parents[-2]
-            assert isinstance(arg, cst.Arg)
-            assert isinstance(call, cst.Call)
-            start = span.start - len(code(call.whitespace_before_args)) - 1
+            call = cst.ensure_type(self._parents[-2], cst.Call)
+            start = span.start - len(self._code(call.whitespace_before_args)) - 1
             return Span(start, self._span(call).end)
         return span
+
+    def _code(self, node: cst.CSTNode) -> str:
+        """The code of a node with the indentation of the blocks around it."""
+        tree = self._tree
+        indents = [
+            tree.default_indent if parent.indent is None else parent.indent
+            for parent in self._parents
+            if isinstance(parent, cst.IndentedBlock)
+        ]
+        state = CodegenState(tree.default_indent, tree.default_newline, indent_tokens=indents)
+        node._codegen(state)
+        return "".join(state.tokens)
 
     def _runs_into_words(self, node: cst.BaseExpression, span: Span) -> bool:
         """Whether ``node`` would run into a word beside ``span``, as in ``return"a"``."""
