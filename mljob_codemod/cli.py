@@ -260,7 +260,13 @@ def _print_changes(
     else:
         from mljob_codemod.reporting.text import render_changes
 
-        text = render_changes(report, change_sets, written=written, color=color)
+        text = render_changes(
+            report,
+            change_sets,
+            written=written,
+            failed=bool(errors),
+            color=color,
+        )
         click.echo(text, nl=False, color=True)
 
 

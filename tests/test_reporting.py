@@ -406,6 +406,14 @@ Next: python submit_job.py --wait
     )
 
 
+def test_apply_tells_what_failed_from_what_is_left() -> None:
+    text = render_changes(REPORT, (), written=True, failed=True)
+    assert text.startswith("Nothing was changed.\nLeft to you:\n")
+    assert "  train.py: MLJ101 a message (not fixed, see the error)\n" in text
+    assert "  train.py: MLJ201 写 outside (or --unsafe-fixes)\n" in text
+    assert "  train.py: MLJ701 a message\n" in text
+
+
 def test_apply_names_the_script_where_several_share_a_submission() -> None:
     plans = tuple(replace(PLAN, script=f"my jobs/{name}.py") for name in "ab")
     text = render_changes(

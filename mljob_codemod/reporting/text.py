@@ -33,6 +33,11 @@ no literal of those lines."""
 _LITERAL = re.compile(r"""('''|\"\"\"|'|")((?:\\.|(?!\1).)*)(\1|\\?$)""")
 
 _LEVEL_COLORS = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: "blue"}
+_HINTS = {
+    None: "",
+    Safety.SAFE: " (not fixed, see the error)",
+    Safety.UNSAFE: " (or --unsafe-fixes)",
+}
 _ENTRIES = {
     "guard_call": "{callee}() under its main guard",
     "guard_exit": "{callee}() under its main guard, as exit status",
@@ -246,9 +251,17 @@ def _kind(finding: Finding) -> str:
 
 
 def render_changes(
-    report: Report, change_sets: Sequence[ChangeSet], *, written: bool, color: bool = False
+    report: Report,
+    change_sets: Sequence[ChangeSet],
+    *,
+    written: bool,
+    failed: bool = False,
+    color: bool = False,
 ) -> str:
-    """The report of ``apply``: what changed in which file, what is left, and the next command."""
+    """The report of ``apply``: what changed in which file, what is left, and the next command.
+
+    ``failed`` is whether something could not be read or written.
+    """
     paint = Paint(color)
     lines = []
     for change_set in change_sets:
@@ -270,7 +283,7 @@ def render_changes(
             lines.append(f"  {printable(change.shown):{width}}  {what}")
         lines += [paint(f"  {printable(notice)}", "yellow") for notice in change_set.notices]
     if not any(change_set.changes for change_set in change_sets):
-        lines.append("Nothing to change.")
+        lines.append("Nothing was changed." if failed else "Nothing to change.")
     lines += _left_lines(report, change_sets, paint)
     if written:
         commands = _next_commands(report, change_sets)
@@ -288,8 +301,8 @@ def _left_lines(report: Report, change_sets: Sequence[ChangeSet], paint: Paint) 
     ]
     seen: set[str] = set()
     for finding in left:
-        unsafe = finding.fix is not None and finding.fix.safety is Safety.UNSAFE
-        hint = " (or --unsafe-fixes)" if unsafe else ""
+        safety = None if finding.fix is None else finding.fix.safety
+        hint = _HINTS[safety]
         path = printable(finding.location.path)
         line = f"  {path}: {paint(finding.code, bold=True)} {printable(finding.message)}{hint}"
         if not seen:
