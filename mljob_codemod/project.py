@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from mljob_codemod.errors import InputError
@@ -59,9 +59,9 @@ class Project:
                 continue
             runs = facts.has_guard or facts.has_work
             if path not in given:
-                if path.name == "__init__.py":
-                    runs = False
-                elif not facts.has_guard and not self._uses_packages(facts):
+                if path.name == "__init__.py" or (
+                    not facts.has_guard and not self._uses_packages(facts)
+                ):
                     runs = False
                 elif path in imported:
                     runs = facts.has_guard and facts.starts_program
@@ -88,7 +88,7 @@ class Project:
         """The folders in which a script's imports are looked up, nearest first."""
         return self._search_path(script.parent)
 
-    @lru_cache(maxsize=None)  # noqa: B019 - a project lives as long as the run
+    @cache  # noqa: B019 - a project lives as long as the run
     def _search_path(self, folder: Path) -> tuple[Path, ...]:
         here = Path.cwd()
         top = folder
@@ -165,7 +165,7 @@ class Project:
         for base in search:
             folder = base.joinpath(*dotted.split("."))
             if self._is_folder(folder):
-                return {path: base for path in sorted(folder.glob("*.py"))}
+                return dict.fromkeys(sorted(folder.glob("*.py")), base)
         return {}
 
     def _add_packages(self, target: tuple[Path, Path], found: dict[Path, Path]) -> None:

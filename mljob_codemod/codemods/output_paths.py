@@ -50,7 +50,6 @@ from mljob_codemod.scopes import ModuleIndex, Scope, walk
 from mljob_codemod.source import Source
 from mljob_codemod.values import RESULT_VARIABLE, PathValue, Root
 
-
 _PROCESS_LIBRARIES = frozenset(
     {"multiprocessing", "concurrent", "joblib", "torch", "billiard", "pathos", "loky", "subprocess"}
 )
