@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from mljob_codemod.codemods import entry_point
-from mljob_codemod.codemods.entry_point import RULES
 from mljob_codemod.config import Settings
-from mljob_codemod.findings import Level, Rule
+from mljob_codemod.findings import Level
 from tests.codemod_case import Result, make_job, run_codemod
 
 Check = Callable[..., Result]
@@ -413,15 +412,3 @@ def test_cli_of_a_parser_in_a_local_module(check: Check) -> None:
 def test_script_options(check: Check) -> None:
     script = "import argparse\np = argparse.ArgumentParser()\np.add_argument('-s', '--seed')\np.add_argument('x')\n"
     assert check(script).plan.script_options == ["-s", "--seed"]
-
-
-@pytest.mark.parametrize(
-    "rule", [rule for rule in RULES if rule.documentation.before], ids=lambda rule: rule.name
-)
-def test_documentation(check: Check, rule: Rule) -> None:
-    result = check(rule.documentation.before)
-    assert rule.code in result.codes
-    assert result.text(unsafe=True) == rule.documentation.after
-    again = check(rule.documentation.after)
-    assert again.edits(unsafe=True) == []
-    assert all(finding.level is Level.NOTE for finding in again.findings)

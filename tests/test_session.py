@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from mljob_codemod.codemods import session
-from mljob_codemod.codemods.session import RULES
-from mljob_codemod.findings import Level, Rule
+from mljob_codemod.findings import Level
 from tests.codemod_case import Result, make_job, run_codemod
 
 Check = Callable[..., Result]
@@ -209,13 +208,3 @@ def test_session_that_is_passed_to_a_process(check: Check, send: str, codes: lis
         "s = Session.builder.getOrCreate()\n"
     )
     assert check(script + send).codes == codes
-
-
-@pytest.mark.parametrize(
-    "rule", [rule for rule in RULES if rule.documentation.before], ids=lambda rule: rule.name
-)
-def test_documentation(check: Check, rule: Rule) -> None:
-    result = check(rule.documentation.before)
-    assert rule.code in result.codes
-    assert result.text() == rule.documentation.after
-    assert check(rule.documentation.after).findings == ()
