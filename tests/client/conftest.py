@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -50,24 +51,38 @@ def _has_client() -> bool:
 
 
 def _install(wanted: str) -> Path:
-    """An environment with the client, made once; skips, and says why, if that fails."""
+    """An environment with the client, made once; skips, and says why, if that fails.
+
+    It is made beside its place and moved there when it is complete, since tests run in several processes.
+    """
     folder = CACHE / wanted
-    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
-    complete = folder / "complete"
-    if complete.exists():
-        return python
+    python = Path("Scripts" if os.name == "nt" else "bin", "python")
+    if folder.exists():
+        return folder / python
     base = sys.executable if _is_supported() else shutil.which("python3.12")
     if base is None:
         pytest.skip("the client needs Python 3.10, 3.11 or 3.12, and there is none here")
-    subprocess.run([base, "-m", "venv", "--clear", folder], check=True)
+    CACHE.mkdir(parents=True, exist_ok=True)
     (CACHE / ".gitignore").write_text("*\n")
-    requirement = "snowflake-ml-python" + ("" if wanted == "newest" else f"=={wanted}")
+    with tempfile.TemporaryDirectory(dir=CACHE, ignore_cleanup_errors=True) as temporary:
+        made = Path(temporary) / wanted
+        subprocess.run([base, "-m", "venv", made], check=True)
+        requirement = "snowflake-ml-python" + ("" if wanted == "newest" else f"=={wanted}")
+        _install_into(made / python, requirement)
+        try:
+            made.rename(folder)
+        except OSError:
+            if not folder.exists():  # otherwise another process was quicker
+                raise
+    return folder / python
+
+
+def _install_into(python: Path, requirement: str) -> None:
     failures = []
     for installer in _installers(python):
         done = subprocess.run([*installer, "--quiet", requirement], capture_output=True, text=True)
         if not done.returncode:
-            complete.touch()
-            return python
+            return
         failures.append(done.stderr.strip()[-400:])
     pytest.skip(f"cannot install {requirement}: {failures}")
 

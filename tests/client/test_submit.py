@@ -19,7 +19,7 @@ FAKE_ACCOUNT = Path(__file__).with_name("fake_account.py")
 JOB_ID = "DB.SC.TRAIN_1A2B3C4D"
 RESULTS = "$MLRS_STAGE_RESULT_PATH"
 
-pytestmark = [pytest.mark.client, pytest.mark.xdist_group("client")]
+pytestmark = pytest.mark.client
 
 
 @dataclass(frozen=True)
