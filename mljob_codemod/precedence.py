@@ -92,6 +92,8 @@ def _needed(parent: cst.CSTNode, place: cst.BaseExpression) -> int:
             return _BITWISE_OR
         case cst.CompFor() | cst.CompIf():
             return _OR
+        case cst.Arg():
+            return _LAMBDA if parent.keyword is not None or parent.star else _NAMED
         case cst.FormattedStringExpression():
             return _CONDITIONAL
     return _LAMBDA

@@ -325,7 +325,9 @@ class _Rewriter(cst.CSTTransformer):
         else:
             inner = updated.with_changes(lpar=[], rpar=[])
         self._place(edit, span, outer)
-        template = cst.parse_expression(edit.template, config=self._tree.config_for_parsing)
+        # A bare `name := value` is no expression to a parser; in parentheses it is.
+        template = cst.parse_expression(f"({edit.template})", config=self._tree.config_for_parsing)
+        template = template.with_changes(lpar=template.lpar[1:], rpar=template.rpar[:-1])
         new = cast(cst.BaseExpression, template.visit(Fill({ORIGINAL: inner})))
         if lpar:
             return new.with_changes(lpar=[*lpar, *new.lpar], rpar=[*new.rpar, *rpar])

@@ -179,7 +179,7 @@ class _Expected(ast.NodeTransformer):
         for edit in edits:
             match edit, node:
                 case ReplaceExpression(template=template), ast.expr():
-                    body = ast.parse(template, mode="eval")
+                    body = ast.parse(f"({template})", mode="eval")
                     node = _Fill({ORIGINAL: node}).visit(body).body
                 case RenameAttribute(name=name), ast.Attribute():
                     node.attr = name

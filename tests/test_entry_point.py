@@ -61,7 +61,15 @@ def check(tmp_path: Path) -> Check:
             "    else:\n        __return__ = x = main()\n",
             id="in both branches",
         ),
-        pytest.param("    print(main())\n", "    print((__return__ := main()))\n", id="printed"),
+        pytest.param("    print(main())\n", "    print(__return__ := main())\n", id="printed"),
+        pytest.param(
+            "    print(*main())\n", "    print(*(__return__ := main()))\n", id="printed in parts"
+        ),
+        pytest.param(
+            "    print('loss', main(), sep=':')\n",
+            "    print('loss', (__return__ := main()), sep=':')\n",
+            id="printed with others",
+        ),
     ],
 )
 def test_value_in_the_guard_is_assigned(check: Check, before: str, after: str) -> None:
@@ -149,6 +157,19 @@ def test_names_variables_that_look_like_results(check: Check) -> None:
     assert "`n`" not in result.finding("MLJ104").message
 
 
+def test_function_that_nothing_runs(check: Check) -> None:
+    stream = check("def main():\n    yield 1\n" + GUARD + "    main()\n").finding("MLJ104")
+    assert stream.message.startswith("`main` is a generator function that nothing runs")
+    awaited = check("async def main():\n    return 1\n" + GUARD + "    main()\n").finding("MLJ104")
+    assert awaited.message.startswith("`main` is a coroutine function that nothing awaits")
+
+
+def test_command_of_a_class_names_no_return_value_of_the_class(check: Check) -> None:
+    script = "import fire\nclass Trainer:\n    def run(self):\n        return 1\n"
+    finding = check(script + GUARD + "    fire.Fire(Trainer)\n").finding("MLJ101")
+    assert "what the method of `Trainer` returns" in finding.message
+
+
 @pytest.mark.parametrize(
     "guard",
     [
@@ -227,18 +248,36 @@ def test_typer_app(check: Check) -> None:
 
 
 @pytest.mark.parametrize(
-    "run",
+    ("run", "remedy"),
     [
-        "from absl import app\n" + GUARD + "    app.run(main)\n",
-        "import typer\n" + GUARD + "    typer.run(main)\n",
-        "import hydra\nmain = hydra.main()(main)\n" + GUARD + "    main()\n",
+        ("import typer\n" + GUARD + "    typer.run(main)\n", "`typer.Typer()`"),
+        (
+            "import hydra\nmain = hydra.main()(main)\n" + GUARD + "    main()\n",
+            "`global __return__`",
+        ),
     ],
 )
-def test_wrappers_are_explained(check: Check, run: str) -> None:
+def test_wrappers_are_explained(check: Check, run: str, remedy: str) -> None:
     result = check(MAIN + run)
     assert result.codes == ["MLJ105"]
-    assert result.finding("MLJ105").level is Level.NOTE
+    finding = result.finding("MLJ105")
+    assert finding.level is Level.NOTE
+    assert remedy in finding.message
     assert not result.plan.returns
+
+
+@pytest.mark.parametrize(
+    ("value", "level"), [("{'a': 1}", Level.ERROR), ("0", Level.NOTE), ("f()", Level.NOTE)]
+)
+def test_absl_fails_a_job_with_a_value_that_is_no_status(
+    check: Check, value: str, level: Level
+) -> None:
+    main = (
+        f"from math import floor as f\nfrom absl import app\ndef main(argv):\n    return {value}\n"
+    )
+    finding = check(main + GUARD + "    app.run(main)\n").finding("MLJ105")
+    assert finding.level is level
+    assert ("the job fails, and the value is lost" in finding.message) == (level is Level.ERROR)
 
 
 @pytest.mark.parametrize("leave", ["sys.exit(main())", "raise SystemExit(main())"])
@@ -347,6 +386,19 @@ def test_code_without_function_names_candidates(check: Check) -> None:
     finding = check(GUARD + "    accuracy = 1\n    print(accuracy)\n").finding("MLJ106")
     assert finding.level is Level.NOTE
     assert "--return accuracy" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("body", "first"),
+    [
+        ("    loss = 1\n    accuracy = 2\n", "accuracy"),
+        ("    loss = 1\n    metrics = {'loss': loss}\n    best = loss\n", "metrics"),
+        ("    history = []\n    loss = 1\n", "history"),
+    ],
+)
+def test_the_variable_that_holds_most_is_named_first(check: Check, body: str, first: str) -> None:
+    finding = check(GUARD + body + "    print(1)\n").finding("MLJ106")
+    assert f"`--return {first}`" in finding.message
 
 
 @pytest.mark.parametrize(

@@ -55,14 +55,9 @@ _RESULT_NAMES = re.compile(
     r"(?:^|_)(?:metrics?|acc|accuracy|scores?|loss(?:es)?|auc|f1|rmse|mae|mse|r2|results?|history|report"
     r"|summary|precision|recall|best|perplexity|bleu|reward)(?:$|_)"
 )
-_WRAPPERS = {
-    Launch.ABSL: "`app.run` exits with what `{0}` returns, so the value is not recorded and the job fails "
-    "unless it is a status",
-    Launch.TF_APP: "`app.run` exits with what `{0}` returns, so the value is not recorded and the job "
-    "fails unless it is a status",
-    Launch.HYDRA: "hydra drops what `{0}` returns",
-    Launch.TYPER_RUN: "`typer.run` drops what `{0}` returns and exits",
-}
+_FULLEST = re.compile(r"(?:^|_)(?:metrics|scores|losses|results?|history|report|summary)(?:$|_)")
+"""Names of variables that gather what others hold one by one."""
+_WRAPPERS = frozenset({Launch.ABSL, Launch.TF_APP, Launch.HYDRA, Launch.TYPER_RUN})
 
 
 def find(job: Job) -> Iterator[Finding]:
@@ -157,16 +152,46 @@ class _Finder:
     def _candidate(self, candidate: Candidate) -> Iterator[Finding]:
         start = candidate.start
         if start.launch in _WRAPPERS:
-            text = _WRAPPERS[start.launch].format(start.callee or "the function")
-            yield self.finding(WRAPPED, start.statement, f"{text}: `job.result()` is None")
+            yield self._wrapped(start)
         elif start.launch in (Launch.CLICK, Launch.TYPER) and not _plain(start.call):
             yield from self._command(candidate)
         elif start.launch is not Launch.UNITTEST:
             yield from self._call(candidate)
 
+    def _wrapped(self, start: Start) -> Finding:
+        callee = f"`{start.callee}`" if start.callee else "the function"
+        level = None
+        if start.launch is Launch.HYDRA:
+            text = (
+                f"hydra drops what {callee} returns, so `job.result()` is None: declare "
+                "`global __return__` in it and assign the value to `__return__`"
+            )
+        elif start.launch is Launch.TYPER_RUN:
+            text = (
+                f"`typer.run` drops what {callee} returns and exits, so `job.result()` is None: make "
+                "it a command of a `typer.Typer()`, which can be converted"
+            )
+        else:
+            fails = "so `job.result()` is None, and the job fails unless that is a status"
+            kinds = {self.returns.kind(function) for function in start.functions}
+            if Kind.DATA in kinds:
+                level = Level.ERROR
+                fails = "which is no exit status: the job fails, and the value is lost"
+            elif kinds == {Kind.STATUS}:
+                fails = "so `job.result()` is None"
+            text = (
+                f"`app.run` exits with what {callee} returns, {fails}; "
+                f"`__return__ = {start.callee or 'main'}(flags.FLAGS(sys.argv))` in its place keeps it"
+            )
+        return self.finding(WRAPPED, start.statement, text, level=level)
+
     def _call(self, candidate: Candidate) -> Iterator[Finding]:
         start = candidate.start
         callee = f"`{start.callee}`" if start.callee else "the function"
+        if start.launch is Launch.FIRE and any(
+            one.scope.kind == "class" for one in start.functions
+        ):
+            callee = f"the method of {callee}"
         if candidate.exit is None:
             text = f"record what {callee} returns: the job forgets it otherwise"
             yield self.finding(VALUE_LOST, start.statement, text, *self._assign(start))
@@ -185,7 +210,10 @@ class _Finder:
     def _assign(self, start: Start) -> tuple[Edit, ...]:
         statement = start.statement
         if start.launch is Launch.PRINTED:
-            return (ReplaceExpression(start.call.span, f"({RETURN} := __original__)"),)
+            template = f"{RETURN} := __original__"
+            if not _is_sole_argument(statement, start.call):
+                template = f"({template})"
+            return (ReplaceExpression(start.call.span, template),)
         if isinstance(statement, r.Assign) and statement.annotation is not None:
             target = " ".join(
                 self.job.sources(self.script).snippet(statement.targets[0].span).split()
@@ -309,7 +337,10 @@ class _Finder:
                 ]
             )
             text = f"`{start.callee}` returns nothing, so `job.result()` is None"
-            if names:
+            idle = _never_run(start)
+            if idle is not None:
+                text = f"`{start.callee}` is a {idle}: calling it does nothing"
+            elif names:
                 text += f"; it could return {_listed(names)}"
             yield self.finding(NO_VALUE, start.statement, text)
             return
@@ -322,14 +353,25 @@ class _Finder:
             yield self.finding(NAMED_VALUE, at, text, level=Level.NOTE)
 
     def _result_names(self, scopes: list[Scope]) -> list[str]:
-        return [
-            name
+        """Variables that look like results: those that gather several values first, then the last."""
+        names = [
+            (name, bindings)
             for scope in scopes
             for name, bindings in scope.bindings.items()
             if _RESULT_NAMES.search(name.lower())
             and name.islower()
             and any(binding.kind == "value" for binding in bindings)
-        ][:5]
+        ]
+        names.reverse()
+        names.sort(
+            key=lambda named: (
+                not (
+                    _FULLEST.search(named[0])
+                    or any(isinstance(binding.value, r.Mapping) for binding in named[1])
+                )
+            )
+        )
+        return [name for name, _ in names[:5]]
 
     # --return NAME
 
@@ -458,6 +500,36 @@ class _Finder:
 def _plain(call: r.Call) -> bool:
     """Whether ``standalone_mode`` is switched off in the source already."""
     return any(argument.keyword == "standalone_mode" for argument in call.args)
+
+
+def _is_sole_argument(statement: r.Statement, call: r.Call) -> bool:
+    """Whether ``call`` is all that a call in ``statement`` is given, so that it needs no parentheses."""
+    return any(
+        isinstance(part, r.Call)
+        and len(part.args) == 1
+        and part.args[0].value is call
+        and not part.args[0].star
+        for expr in expressions(statement)
+        for part in walk(expr)
+    )
+
+
+def _never_run(start: Start) -> str | None:
+    """What kind of function ``start`` calls without running its body."""
+    if start.launch is not Launch.CALL or not isinstance(start.statement, r.ExprStatement):
+        return None
+    plain = [
+        function
+        for function in start.functions
+        if isinstance(function.node, r.FunctionDef) and not function.node.decorators
+    ]
+    if not plain or len(plain) < len(start.functions) or start.awaited:
+        return None
+    if all(function.inner.yields for function in plain):
+        return "generator function that nothing runs"
+    if all(isinstance(one.node, r.FunctionDef) and one.node.is_async for one in plain):
+        return "coroutine function that nothing awaits"
+    return None
 
 
 def _listed(names: list[str]) -> str:

@@ -122,7 +122,8 @@ NO_VALUE = Rule(
     "no-return-value",
     Level.NOTE,
     Documentation(
-        finds="An entry function that returns nothing.",
+        finds="An entry function that returns nothing, or whose body nothing runs: a generator, or a "
+        "coroutine that nothing awaits.",
         matters="`job.result()` is None. Files that the script writes are kept all the same.",
         by_hand="Return what is worth knowing of a run, such as a dictionary of metrics.",
     ),
@@ -133,9 +134,12 @@ WRAPPED = Rule(
     Level.NOTE,
     Documentation(
         finds="A function that returns a value and is started by absl's `app.run`, hydra or `typer.run`.",
-        matters="The wrapper drops the value, or exits with it.",
-        by_hand="With hydra, declare `global __return__` in the function and assign the value to it. With "
-        "absl and typer, call the function without the wrapper or write the value to a file.",
+        matters="hydra and `typer.run` drop the value. `app.run` exits with it, as `sys.exit` does: where it "
+        "is no exit status the job fails, and the finding is an error.",
+        by_hand="With hydra, declare `global __return__` in the function and assign the value to it. "
+        "`app.run` and `typer.run` exit in the end, and an exit loses `__return__`: with absl, write "
+        "`__return__ = main(flags.FLAGS(sys.argv))` in the guard; with typer, make the function a command of "
+        "a `typer.Typer()`, which MLJ102 converts.",
     ),
 )
 NAMED_VALUE = Rule(
