@@ -28,6 +28,45 @@ def check(tmp_path: Path) -> Check:
     return check_script
 
 
+ACTIVE = "from snowflake.snowpark.context import get_active_session\n"
+
+
+def test_session_for_where_none_is_active_is_left_alone(check: Check) -> None:
+    body = f"try:\n    s = get_active_session()\nexcept Exception:\n    s = {CREATE}\n"
+    assert check(IMPORT + ACTIVE + body).codes == []
+
+
+def test_handler_of_other_work_is_no_fallback(check: Check) -> None:
+    body = f"try:\n    get_active_session().use_role('x')\nexcept Exception:\n    s = {CREATE}\n"
+    assert check(IMPORT + ACTIVE + body).codes == ["MLJ701"]
+
+
+@pytest.mark.parametrize("method", ["create", "getOrCreate"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "s = Session.builder.config('user', os.environ['SF_USER']).{}()\n",
+        "p = {{'user': os.environ['SF_USER'], 'role': os.getenv('R')}}\nSession.builder.configs(p).{}()\n",
+        "def p():\n    return dict(user=os.environ['SF_USER'])\nSession.builder.configs(p()).{}()\n",
+        "b = Session.builder\nb = b.config('user', os.environ['SF_USER'])\nb.{}()\n",
+    ],
+    ids=["argument", "dictionary", "function", "builder"],
+)
+def test_variables_that_a_job_does_not_have(check: Check, script: str, method: str) -> None:
+    result = check("import os\n" + IMPORT + script.format(method))
+    assert result.codes == ["MLJ701", "MLJ706"][method == "getOrCreate" :]
+    assert "`SF_USER`" in result.finding("MLJ706").message
+
+
+def test_variables_with_a_default_are_fine(check: Check) -> None:
+    script = (
+        "import os\n"
+        + IMPORT
+        + "Session.builder.config('user', os.environ.get('U')).getOrCreate()\n"
+    )
+    assert check(script).codes == []
+
+
 @pytest.mark.parametrize(
     "script",
     [

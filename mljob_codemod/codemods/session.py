@@ -17,14 +17,15 @@ from mljob_codemod.codemods.session_rules import (
     CREDENTIALS,
     PASSED_ON,
     RULES,
+    VARIABLES,
     WAREHOUSE,
 )
 from mljob_codemod.credentials import find_credentials
-from mljob_codemod.edits import RenameAttribute
+from mljob_codemod.edits import RenameAttribute, Span
 from mljob_codemod.findings import Finding, Level
 from mljob_codemod.names import Definition, External, argument_at
 from mljob_codemod.plan import JobPlan
-from mljob_codemod.scopes import Scope, Site, walk
+from mljob_codemod.scopes import Scope, Site, walk, walk_statements
 
 __all__ = ["RULES", "TRIGGER_WORDS", "describe", "find"]
 
@@ -58,6 +59,7 @@ def find(job: Job) -> Iterator[Finding]:
     yield from finder.warehouses()
     yield from finder.connections()
     yield from finder.passed_on()
+    yield from finder.variables()
 
 
 def describe(job: Job, plan: JobPlan) -> None:
@@ -135,7 +137,7 @@ class _Finder:
     # MLJ701
 
     def created(self) -> Iterator[Finding]:
-        sites = self.creations("create")
+        sites = [site for site in self.creations("create") if not self._is_fallback(site)]
         for site in sites:
             reason = self._why_several(site, sites)
             assert isinstance(site.call.func, r.Attribute)
@@ -144,7 +146,8 @@ class _Finder:
                     CREATED,
                     site.scope.module,
                     site.call.span,
-                    "use the session that a job has: a second one makes the first ambiguous",
+                    "use the session that a job has, since a second one makes it ambiguous; what the "
+                    "builder is given (role, database, schema) is then ignored in a job",
                     edits=(
                         ModuleEdit(
                             site.scope.module, RenameAttribute(site.call.func.span, "getOrCreate")
@@ -160,6 +163,27 @@ class _Finder:
                     "would make them one: use one session, and name database and schema with each table",
                     level=Level.ERROR,
                 )
+
+    def _is_fallback(self, site: Site) -> bool:
+        """Whether a session is made only where ``get_active_session()`` fails, as it does in no job."""
+        return any(
+            isinstance(statement, r.Try)
+            and len(statement.body) == 1
+            and all(self._only_gets_active(one, site.scope) for one in statement.body)
+            and any(
+                handler.span.start <= site.call.span.start < handler.span.end
+                for handler in statement.handlers
+            )
+            for statement in walk_statements(_body(site.scope))
+        )
+
+    def _only_gets_active(self, statement: r.Statement, scope: Scope) -> bool:
+        """Whether ``statement`` can fail for nothing but a missing session."""
+        value = statement.value if isinstance(statement, (r.Assign, r.Return)) else None
+        return isinstance(value, r.Call) and any(
+            isinstance(entity, External) and entity.name in _ACTIVE
+            for entity in self.program.entities(value.func, scope)
+        )
 
     def _why_several(self, site: Site, sites: list[Site]) -> str | None:
         """Why the script may have more than one session, or None where it has exactly one."""
@@ -254,7 +278,8 @@ class _Finder:
             WAREHOUSE,
             site.scope.module,
             site.call.span,
-            "a job gets its warehouse when it is submitted: set `query_warehouse` in the settings",
+            "a job gets its warehouse when it is submitted: set `query_warehouse` in the settings, and "
+            "remove this call or let it run outside jobs only",
         )
 
     # MLJ704
@@ -294,8 +319,8 @@ class _Finder:
                         PASSED_ON,
                         site.scope.module,
                         site.call.span,
-                        "a session cannot go to another process: get one there with "
-                        "`Session.builder.getOrCreate()`, or use threads",
+                        "a session cannot go to another process: do the work in threads, or read the "
+                        "data before and pass that",
                     )
 
     def _sends_to_process(self, site: Site) -> bool:
@@ -342,6 +367,67 @@ class _Finder:
                         if value is not expr and self._is_session(value, binding.scope, depth + 1):
                             return True
         return False
+
+    # MLJ706
+
+    def variables(self) -> Iterator[Finding]:
+        seen: set[tuple[str, Span]] = set()
+        for method in ("create", "getOrCreate"):
+            for site in self.creations(method):
+                if self._is_fallback(site):
+                    continue
+                assert isinstance(site.call.func, r.Attribute)
+                for subscript, scope in self._variables(site.call.func.value, site.scope, ()):
+                    place = (scope.module.key, subscript.span)
+                    if place in seen:
+                        continue
+                    seen.add(place)
+                    index = subscript.index
+                    name = index.value if isinstance(index, r.Const) else None
+                    what = "a variable" if not isinstance(name, str) else f"the variable `{name}`"
+                    yield self.job.finding(
+                        VARIABLES,
+                        scope.module,
+                        subscript.span,
+                        f"a job does not have {what} and ends here with a KeyError; its session needs "
+                        "no credentials: use `os.environ.get`",
+                    )
+
+    def _variables(
+        self, expr: r.Expr, scope: Scope, seen: tuple[r.Expr, ...]
+    ) -> Iterator[tuple[r.Subscript, Scope]]:
+        """The subscripts of ``os.environ`` that the value of ``expr`` is made of."""
+        if expr in seen or len(seen) > 12:
+            return
+        seen = (*seen, expr)
+        for part in walk(expr):
+            match part:
+                case r.Subscript(value, _, _):
+                    if External("os.environ") in self.program.entities(value, scope):
+                        yield part, scope
+                case r.Name(name, _):
+                    for binding in self.program.bindings(name, scope):
+                        given = binding.value
+                        if binding.kind == "value" and not isinstance(
+                            given, (r.Param, r.FunctionDef, r.ClassDef, type(None))
+                        ):
+                            yield from self._variables(given, binding.scope, seen)
+                case r.Call(func, _, _):
+                    for entity in self.program.entities(func, scope):
+                        if isinstance(entity, Definition) and isinstance(
+                            entity.node, r.FunctionDef
+                        ):
+                            inner = entity.scope.module.scope_of(entity.node)
+                            for returned in inner.returns:
+                                if returned.value is not None:
+                                    yield from self._variables(returned.value, inner, seen)
+
+
+def _body(scope: Scope) -> r.Block:
+    """The statements that run in ``scope``."""
+    if scope.kind == "module":
+        return scope.module.body
+    return scope.node.body if isinstance(scope.node, (r.FunctionDef, r.ClassDef)) else ()
 
 
 def _exclude(one: Site, other: Site) -> bool:

@@ -14,7 +14,8 @@ CREATED = Rule(
         finds="`Session.builder….create()` of Snowpark.",
         matters="The launcher opens a session before the script runs. After a second one, everything that "
         "looks for the active session fails with «More than one active session». `.getOrCreate()` makes a "
-        "session where there is none and takes the launcher's in a job.",
+        "session where there is none and takes the launcher's in a job. What the builder was given (role, "
+        "warehouse, database, schema) is then ignored: the job's session has its own.",
         before="""\
 from snowflake.snowpark import Session
 
@@ -67,7 +68,8 @@ WAREHOUSE = Rule(
         finds="`session.use_warehouse(…)` and `USE WAREHOUSE …`.",
         matters="A job gets its warehouse when it is submitted, and runs as a role that may not use the one "
         "that the source names.",
-        by_hand="Set `query_warehouse` in the settings; the submission then passes it.",
+        by_hand="Set `query_warehouse` in the settings; the submission then passes it. Remove the call, or "
+        "let it run outside jobs only.",
     ),
 )
 CONNECTOR = Rule(
@@ -88,11 +90,22 @@ PASSED_ON = Rule(
     Level.ERROR,
     Documentation(
         finds="A session among the arguments of a function that another process runs.",
-        matters="A session holds an open connection, which does not travel: pickling it fails, and a forked "
-        "copy shares its socket.",
-        by_hand="Make the session in the function that the process runs, with "
-        "`Session.builder.getOrCreate()`, or use threads.",
+        matters="A session holds an open connection, which does not travel: pickling it fails. A forked child "
+        "inherits its parent's connection, and both then read from one socket; a spawned one has no default "
+        "connection to make a session of.",
+        by_hand="Do the work in threads, or read the data before and pass it to the processes.",
+    ),
+)
+VARIABLES = Rule(
+    "MLJ706",
+    "session-variables",
+    Level.ERROR,
+    Documentation(
+        finds='`os.environ["…"]` in what a session builder is given.',
+        matters="A job needs no credentials and does not have the variables that hold them at home, so the "
+        "subscript ends it with a KeyError before a session is asked for.",
+        by_hand="Read them with `os.environ.get(…)`, which gives None, or only where there is no active session.",
     ),
 )
 
-RULES = (CREATED, CREDENTIALS, WAREHOUSE, CONNECTOR, PASSED_ON)
+RULES = (CREATED, CREDENTIALS, WAREHOUSE, CONNECTOR, PASSED_ON, VARIABLES)
