@@ -721,7 +721,7 @@ def test_good_conversion_has_no_problems(write: Write) -> None:
 def test_no_conversion_loses_value_and_artifact(write: Write) -> None:
     assert check(write, BEFORE) == [
         "inside: records None, not {'acc': 0.9}",
-        "inside: no artifact out/metrics.txt",
+        "inside: no artifact out/metrics.txt; there are []",
         "inside: writes payload/out/ outside the result path",
         "inside: writes payload/out/metrics.txt outside the result path",
     ]
@@ -731,6 +731,6 @@ def test_conversion_that_changes_the_script_at_home_is_found(write: Write) -> No
     assert check(write, AFTER.replace('"out/metrics.txt"', '"out/m.txt"')) == [
         "outside: no longer writes out/metrics.txt",
         "outside: newly writes out/m.txt",
-        "inside: no artifact out/metrics.txt",
+        "inside: no artifact out/metrics.txt; there are ['out/m.txt']",
         "inside: artifact out/m.txt",
     ]
