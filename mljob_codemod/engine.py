@@ -117,6 +117,8 @@ def _open_job(project: Project, script: FileFacts, settings: Settings) -> tuple[
         settings=settings,
         sources=lambda module: _source_of(reach, module),
         exists=lambda text: _exists(script.path, root, text),
+        import_roots=tuple(reach.roots),
+        find_import=lambda module: _import_root(project, script, module),
         files=tuple(reach.files.values()),
     )
     local = [facts.shown for path, facts in reach.files.items() if path != script.path]
@@ -130,7 +132,16 @@ def _open_job(project: Project, script: FileFacts, settings: Settings) -> tuple[
     for codemod in codemods():
         codemod.describe(job, plan)
     _take_inputs_along(job, plan, reach)
+    pool = settings.job(script.path).compute_pool or settings.compute_pool
+    if pool is not None:
+        plan.compute = replace(plan.compute, compute_pool=pool)
     return job, plan
+
+
+def _import_root(project: Project, script: FileFacts, module: str) -> Path | None:
+    """The folder from which ``import module`` in ``script`` finds a file of the project."""
+    found = project.find_module(script.path, 0, module, project.search_path(script.path))
+    return None if found is None else found[1]
 
 
 def _take_inputs_along(job: Job, plan: JobPlan, reach: Reach) -> None:

@@ -347,7 +347,7 @@ def _options_of_call(program: Program, site: Site, table: OptionTable) -> Iterat
                 else:
                     yield from _parameter_options(function, scope, framework)
         elif (module := name.rpartition(".DEFINE_")[0]) in _FLAG_MODULES:
-            option = _flag(site, _FLAG_MODULES[module], name)
+            option = _flag(site, _FLAG_MODULES[module], name, _required_flags(program))
             if option is not None:
                 yield option
         if name in _DATACLASS_PARSERS:
@@ -417,7 +417,19 @@ def _parameter_options(function: r.FunctionDef, scope: Scope, framework: str) ->
         position += 1
 
 
-def _flag(site: Site, framework: str, name: str) -> Option | None:
+def _required_flags(program: Program) -> set[str]:
+    """The names that ``mark_flag_as_required`` and ``mark_flags_as_required`` are given."""
+    return {
+        part.value
+        for name in ("mark_flag_as_required", "mark_flags_as_required")
+        for site in program.sites_named(name)
+        for argument in site.call.args
+        for part in walk(argument.value)
+        if isinstance(part, r.Const) and isinstance(part.value, str)
+    }
+
+
+def _flag(site: Site, framework: str, name: str, required: set[str]) -> Option | None:
     first = argument_at(site.call, 0, "name")
     dest = None if first is None else _text(first.value)
     if dest is None:
@@ -432,6 +444,7 @@ def _flag(site: Site, framework: str, name: str) -> Option | None:
         scope=site.scope,
         declaration=site.call,
         default=None if is_none(value) else value,
+        required=dest in required,
         switch=name.rpartition("DEFINE_")[2] not in ("string", "list", "multi_string", "enum"),
     )
 

@@ -299,6 +299,9 @@ class PathEvaluator:
         if attr == "parent" or attr == "parents":
             yield from (_parent(value) for value in self.values(receiver, scope, depth))
             return
+        if External("os.devnull") in self.program.entities(expr, scope):
+            yield PathValue(Root.TEMPORARY, "/dev/null", scope, expr)
+            return
         if attr in ("name", "stem", "suffix"):
             yield replace(UNKNOWN, reason="call")
             return

@@ -44,6 +44,10 @@ class Job:
     sources: Callable[[ModuleIndex], Source]
     exists: Callable[[str], bool]
     """Whether a path relative to the working directory of the run at home exists in the project."""
+    import_roots: tuple[Path, ...] = ()
+    """The folders that local imports of the reach resolve from."""
+    find_import: Callable[[str], Path | None] = lambda module: None
+    """The folder from which the script's ``import module`` finds a file of the project."""
     files: tuple[FileFacts, ...] = ()
     """The files of the reach, the script first."""
     notes: dict[str, object] = field(default_factory=dict)

@@ -10,9 +10,10 @@ OUTSIDE_JOB = f'"{RESULT_VARIABLE}" not in os.environ'
 RESULT_OR_EMPTY = f'os.environ.get("{RESULT_VARIABLE}", "")'
 RESULT = f'os.environ["{RESULT_VARIABLE}"]'
 EXPAND_ARGUMENTS = (
-    f'sys.argv = [arg.replace("${RESULT_VARIABLE}", os.environ.get("{RESULT_VARIABLE}", '
+    f'sys.argv[:] = [arg.replace("${RESULT_VARIABLE}", os.environ.get("{RESULT_VARIABLE}", '
     f'"${RESULT_VARIABLE}")) for arg in sys.argv]'
 )
+START_SCRATCH = 'scratch_path("")  # one folder for this process and all that it starts'
 
 _RESULT_PATH = f'''\
 def result_path(path):
@@ -41,7 +42,7 @@ def scratch_path(path, folder=""):
     """
     result = {RESULT_OR_EMPTY}
     if result and "{SCRATCH_VARIABLE}" not in os.environ:
-        import atexit, gc, io, multiprocessing, shutil, tempfile
+        import atexit, contextlib, gc, io, multiprocessing, shutil, tempfile
 
         scratch, owner = tempfile.mkdtemp(), os.getpid()
         os.environ["{SCRATCH_VARIABLE}"] = scratch
@@ -51,10 +52,12 @@ def scratch_path(path, folder=""):
             if os.getpid() != owner:
                 return
             for child in multiprocessing.active_children():
-                child.join()
+                if not child.daemon:
+                    child.join()
             for item in gc.get_objects():
-                if isinstance(item, io.IOBase) and not item.closed and item.writable():
-                    item.flush()
+                if issubclass(type(item), io.IOBase):
+                    with contextlib.suppress(OSError, ValueError):
+                        item.flush()
             for here, _, names in os.walk(scratch):
                 there = os.path.join(result, os.path.relpath(here, scratch))
                 os.makedirs(there, exist_ok=True)

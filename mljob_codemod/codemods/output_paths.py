@@ -14,6 +14,7 @@ from mljob_codemod.codemods.inserted import (
     OUTSIDE_JOB,
     RESULT,
     RESULT_OR_EMPTY,
+    START_SCRATCH,
 )
 from mljob_codemod.codemods.output_rules import (
     ALSO_INPUT,
@@ -50,9 +51,9 @@ from mljob_codemod.scopes import ModuleIndex, Scope, walk
 from mljob_codemod.source import Source
 from mljob_codemod.values import RESULT_VARIABLE, PathValue, Root
 
-_PROCESS_LIBRARIES = frozenset(
-    {"multiprocessing", "concurrent", "joblib", "torch", "billiard", "pathos", "loky", "subprocess"}
-)
+_PROCESS_LIBRARIES = (
+    "multiprocessing concurrent joblib torch.multiprocessing torch.utils.data billiard pathos loky"
+).split()
 
 
 def trigger_words() -> frozenset[str]:
@@ -224,9 +225,10 @@ class _Style:
         }
         self._helpers = self._choose_helpers()
         self._starts_processes = any(
-            imported.module.partition(".")[0] in _PROCESS_LIBRARIES
+            f"{imported.module}.".startswith(f"{library}.")
             for facts in job.files
             for imported in facts.imports
+            for library in _PROCESS_LIBRARIES
         )
 
     def _choose_helpers(self) -> dict[str, str]:
@@ -364,7 +366,7 @@ class _Style:
         code = (s for s in module.body if not isinstance(s, (r.Import, r.ImportFrom)))
         first = next((s for s in code if not _is_docstring(s, module)), None)
         if self._starts_processes and first is not None:
-            edits.append(InsertStatement(first.span, 'scratch_path("")'))
+            edits.append(InsertStatement(first.span, START_SCRATCH))
         return edits
 
     def _base_edits(self, node: r.Expr, scope: Scope, scratch: bool) -> tuple[ModuleEdit, ...]:
@@ -397,8 +399,9 @@ class _Style:
             template = f"scratch_path({repr_text(name)}{_folder_argument(name)}) if {IN_JOB} else {ORIGINAL}"
         elif name:
             edits.append(AddHelper("result_path_in_folder"))
-            text = repr_text(name)
-            template = f"result_path({text}, folder={text}) if {IN_JOB} else {ORIGINAL}"
+            made = any(use.use.makes_folder for use in place.uses)
+            folder = "" if made else _folder_argument(name)
+            template = f"result_path({repr_text(name)}{folder}) if {IN_JOB} else {ORIGINAL}"
         else:
             template = f'os.environ.get("{RESULT_VARIABLE}") or {ORIGINAL}'
         edits.append(ReplaceExpression(place.node.span, template))

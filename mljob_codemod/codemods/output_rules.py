@@ -138,7 +138,7 @@ import sys
 
 parser = argparse.ArgumentParser()
 parser.add_argument("report")
-sys.argv = [arg.replace("$MLRS_STAGE_RESULT_PATH", \
+sys.argv[:] = [arg.replace("$MLRS_STAGE_RESULT_PATH", \
 os.environ.get("MLRS_STAGE_RESULT_PATH", "$MLRS_STAGE_RESULT_PATH")) for arg in sys.argv]
 args = parser.parse_args()
 with open(args.report, "w") as file:

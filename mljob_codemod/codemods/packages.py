@@ -32,7 +32,10 @@ def describe(job: Job, plan: JobPlan) -> None:
                 continue
             if job.program.is_local(str(facts.path), imported.module):
                 continue
-            package = _package(imported.module, facts.shown, imported.line, imported.optional)
+            module = imported.module
+            if module in _NAMESPACES and imported.names:
+                module = f"{module}.{imported.names[0]}"  # from snowflake import snowpark
+            package = _package(module, facts.shown, imported.line, imported.optional)
             known = found.get(package.import_name)
             if known is None or (known.optional and not package.optional):
                 found[package.import_name] = package

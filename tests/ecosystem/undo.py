@@ -137,7 +137,7 @@ def _is_added_keyword(keyword: ast.keyword) -> bool:
 
 def _is_added_line(statement: ast.stmt) -> bool:
     match statement:
-        case ast.Assign([ast.Attribute(ast.Name("sys"), "argv")], value):
+        case ast.Assign([ast.Subscript(ast.Attribute(ast.Name("sys"), "argv"))], value):
             return RESULT in ast.dump(value)
         case ast.Assign([ast.Name("__return__")], ast.Name() | ast.Call(ast.Attribute(attr="get"))):
             return True
