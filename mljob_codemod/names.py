@@ -66,6 +66,7 @@ class Program:
         self._entities: dict[tuple[r.Expr, Scope], tuple[Entity, ...]] = {}
         self._producers: dict[tuple[r.Expr, Scope], tuple[Entity, ...]] = {}
         self._callers: dict[tuple[str, Span], tuple[Site, ...]] = {}
+        self._descendants: dict[Scope, dict[Scope, None]] | None = None
         self._nesting = 0
 
     def is_local(self, importer: str, dotted: str) -> bool:
@@ -343,9 +344,11 @@ class Program:
     def _find_callers(self, definition: Definition) -> Iterator[Site]:
         node, owner = definition.node, definition.scope
         names = {node.name}
+        subclasses: dict[Scope, None] = {}
         if owner.kind == "class" and node.name in ("__init__", "__new__"):
-            assert isinstance(owner.node, r.ClassDef)
-            names = {owner.node.name, "__init__", *self._subclass_names(owner)}
+            subclasses = self._subclasses(owner)
+            kinds = [scope.node for scope in (owner, *subclasses)]
+            names = {"__init__", *(kind.name for kind in kinds if isinstance(kind, r.ClassDef))}
         for name in sorted(names):
             for site in self.sites_named(name):
                 for entity in self.entities(site.call.func, site.scope):
@@ -355,7 +358,7 @@ class Program:
                 else:
                     if name == "__init__" and _is_super_call(site.call.func):
                         klass = site.scope.enclosing_class
-                        if klass is not None and self._inherits(klass, owner):
+                        if klass is not None and klass in subclasses:
                             yield site
 
     def _runs(self, called: Definition, definition: Definition) -> bool:
@@ -368,16 +371,16 @@ class Program:
                 return klass is definition.scope
         return False
 
-    def _inherits(self, klass: Scope, base: Scope) -> bool:
-        if klass is base or not isinstance(klass.node, r.ClassDef) or klass.parent is None:
-            return False
-        return base in self.class_line(Definition(klass.node, klass.parent))
-
-    def _subclass_names(self, base: Scope) -> Iterator[str]:
-        for module in self.modules.values():
-            for scope in module.scopes.values():
-                if isinstance(scope.node, r.ClassDef) and self._inherits(scope, base):
-                    yield scope.node.name
+    def _subclasses(self, base: Scope) -> dict[Scope, None]:
+        """The scopes of the local classes that inherit from ``base``, itself included."""
+        if self._descendants is None:
+            self._descendants = {}
+            for module in self.modules.values():
+                for scope in module.scopes.values():
+                    if isinstance(scope.node, r.ClassDef) and scope.parent is not None:
+                        for above in self.class_line(Definition(scope.node, scope.parent)):
+                            self._descendants.setdefault(above, {})[scope] = None
+        return self._descendants.get(base, {base: None})
 
     def argument_values(self, binding: Binding, depth: int = 0) -> Iterator[tuple[r.Expr, Scope]]:
         """What callers pass for the parameter of ``binding``; its default where one leaves it out."""

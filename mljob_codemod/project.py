@@ -40,9 +40,11 @@ class Project:
         self._shown = shown
         self.files = {facts.path: facts for facts in files}
         self._indices: dict[Path, ModuleIndex | None] = {}
-        self._exists = lru_cache(maxsize=None)(Path.is_file)
-        self._is_folder = lru_cache(maxsize=None)(Path.is_dir)
-        self._resolved: dict[tuple[Path, Path, int, str], Path | None] = {}
+        self._exists = cache(Path.is_file)
+        self._is_folder = cache(Path.is_dir)
+        self._module_file = lru_cache(maxsize=None)(self._find_module_file)
+        self._imports: dict[tuple[Path, tuple[Path, ...]], list[tuple[Path, Path]]] = {}
+        self._resolved: dict[tuple[Path, ...], dict[tuple[str, int, str], str | None]] = {}
 
     # Scripts
 
@@ -127,7 +129,7 @@ class Project:
                 return found, base
         return None
 
-    def _module_file(self, base: Path, parts: tuple[str, ...]) -> Path | None:
+    def _find_module_file(self, base: Path, parts: tuple[str, ...]) -> Path | None:
         if not parts:
             package = base / "__init__.py"
             return package if self._exists(package) else None
@@ -143,8 +145,14 @@ class Project:
             folder = folder.parent
         return folder
 
-    def _imports_of(self, facts: FileFacts, search: Sequence[Path]) -> list[tuple[Path, Path]]:
+    def _imports_of(self, facts: FileFacts, search: tuple[Path, ...]) -> list[tuple[Path, Path]]:
         """The local files that importing ``facts`` loads, packages' ``__init__`` included."""
+        key = (facts.path, search)
+        if key not in self._imports:
+            self._imports[key] = self._find_imports(facts, search)
+        return self._imports[key]
+
+    def _find_imports(self, facts: FileFacts, search: tuple[Path, ...]) -> list[tuple[Path, Path]]:
         found: dict[Path, Path] = {}
         for name in facts.imports:
             if name.module.endswith(".*"):
@@ -182,34 +190,33 @@ class Project:
         """Everything that running ``script`` loads from the project."""
         search = self.search_path(script.path)
         reach = Reach(script, {script.path: script})
-        waiting = [script]
-        while waiting:
-            facts = waiting.pop(0)
-            missing: list[Path] = []
-            for target, root in self._imports_of(facts, search):
-                if target in reach.files:
-                    continue
-                reach.roots.setdefault(root)
-                if target not in self.files:
-                    missing.append(target)
-            for found in read_files([(path, self._shown(path)) for path in missing]):
-                self.files[found.path] = found
-            for target, root in self._imports_of(facts, search):
+        frontier = [script]
+        while frontier:
+            # All imports of one distance together, so that several processes can read them.
+            imports = [found for facts in frontier for found in self._imports_of(facts, search)]
+            self._read(target for target, _ in imports)
+            frontier = []
+            for target, root in imports:
                 if target not in reach.files:
                     reach.roots.setdefault(root)
                     reach.files[target] = self.files[target]
-                    waiting.append(self.files[target])
+                    frontier.append(self.files[target])
+        resolved = self._resolved.setdefault(search, {})
 
         def locate(key: str, level: int, dotted: str) -> str | None:
-            cached = (script.path, Path(key), level, dotted)
-            if cached not in self._resolved:
+            asked = (key, level, dotted)
+            if asked not in resolved:
                 target = self.find_module(Path(key), level, dotted, search)
-                self._resolved[cached] = None if target is None else target[0]
-            resolved = self._resolved[cached]
-            return None if resolved is None else str(resolved)
+                resolved[asked] = None if target is None else str(target[0])
+            return resolved[asked]
 
         reach.locate = locate
         return reach
+
+    def _read(self, paths: Iterable[Path]) -> None:
+        missing = dict.fromkeys(path for path in paths if path not in self.files)
+        for facts in read_files([(path, self._shown(path)) for path in missing]):
+            self.files[facts.path] = facts
 
     def index(self, facts: FileFacts) -> ModuleIndex | None:
         """The scopes of a file, read now if it seemed to hold nothing of interest before."""
@@ -237,19 +244,28 @@ class ReachModules(Mapping[str, ModuleIndex]):
 
     def __init__(self, project: Project, reach: Reach) -> None:
         self._project = project
-        self._reach = reach
+        self._files = {str(path): facts for path, facts in reach.files.items()}
+        self._indices: dict[str, ModuleIndex | None] = {}
         self._ready = [
-            str(path)
-            for path, facts in reach.files.items()
-            if facts.body is not None and project.index(facts) is not None
+            key
+            for key, facts in self._files.items()
+            if facts.body is not None and self._index(key) is not None
         ]
 
+    def _index(self, key: str) -> ModuleIndex | None:
+        if key not in self._indices:
+            facts = self._files.get(key)
+            self._indices[key] = None if facts is None else self._project.index(facts)
+        return self._indices[key]
+
     def __getitem__(self, key: str) -> ModuleIndex:
-        facts = self._reach.files.get(Path(key))
-        index = None if facts is None else self._project.index(facts)
+        index = self._index(key)
         if index is None:
             raise KeyError(key)
         return index
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self._index(key) is not None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._ready)
