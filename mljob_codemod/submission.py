@@ -23,6 +23,7 @@ FILE_NAME = "submit_job.py"
 _MARKER = "# mljob-codemod submission, sha256:"
 _WIDTH = 88  # the formatters' default: the file lies in a project whose settings we do not know
 _INDENT = "        "
+_OWN_OPTIONS = ("--connection", "--compute-pool", "--stage", "--wait")
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,13 @@ def submission_state(text: str) -> Literal["generated", "edited", "foreign"]:
     return "generated" if first == f"{_MARKER}{_digest(body)}" else "edited"
 
 
+def kept_notice(state: Literal["edited", "foreign"], path: str) -> str:
+    """Why the ``submit_job.py`` at ``path`` is not written, and what to do to have it written."""
+    if state == "foreign":
+        return f"{path}: was not written by mljob-codemod and is left alone; rename it to have one written"
+    return f"{path}: was edited by hand and is left alone; delete it to have it written anew"
+
+
 def _digest(body: str) -> str:
     return hashlib.sha256(body.encode()).hexdigest()[:32]
 
@@ -90,6 +98,8 @@ def _blocks(plans: Sequence[JobPlan]) -> frozenset[str]:
         blocks.add("file_only")
     outputs = any(plan.output_arguments for plan in plans)
     blocks.add("outputs" if outputs else "no_outputs")
+    if any(_shared_options(plan) for plan in plans):
+        blocks.add("shared_options")
     return frozenset(blocks)
 
 
@@ -106,6 +116,11 @@ def _template(blocks: frozenset[str]) -> str:
         elif wanted:
             kept.append(line)
     return "".join(kept)
+
+
+def _shared_options(plan: JobPlan) -> list[str]:
+    """The script's options that ``submit_job.py`` has too."""
+    return [option for option in _OWN_OPTIONS if option in plan.script_options]
 
 
 def _title(names: Sequence[str]) -> str:
@@ -141,6 +156,9 @@ def _job_table(
         if plan.returns:
             yield f"{_INDENT}returns_value=True,"
         yield from _outputs(plan.output_arguments)
+        shared = _shared_options(plan)
+        if shared:
+            yield from _list_field("shared_options", shared)
         yield "    ),"
     yield "}"
 
@@ -155,14 +173,30 @@ def _place(plan: JobPlan, folder: str, mixed: bool) -> Iterator[str]:
         elif step != ".":
             root += f" / {literal(step)}"
     if plan.method == "submit_directory":
-        imported = ", ".join(plan.local_modules[:3])
-        more = ", ..." if len(plan.local_modules) > 3 else ""
-        reason = f": it imports {imported}{more}" if imported else ""
-        yield from _comments([f"the script is sent with this folder{reason}"])
+        yield from _comments([_folder_reason(plan)])
     yield f"{_INDENT}root={root},"
     yield f"{_INDENT}entrypoint={literal(plan.entrypoint)},"
     if mixed and plan.method == "submit_directory":
         yield f"{_INDENT}whole_folder=True,"
+
+
+def _folder_reason(plan: JobPlan) -> str:
+    """Why the folder is sent; of many modules as many names as fit into the line."""
+    text = "the script is sent with this folder"
+    modules = plan.local_modules
+    if not modules:
+        return text
+    texts = [
+        f"{text}: it imports {_first(modules, number)}" for number in range(1, len(modules) + 1)
+    ]
+    fitting = [one for one in texts if len(one) <= _WIDTH - len(f"{_INDENT}# ")]
+    return max(fitting or texts[:1], key=len)
+
+
+def _first(texts: Sequence[str], number: int) -> str:
+    """The first ``number`` of ``texts``, and how many others there are."""
+    more = f" and {len(texts) - number} more" if len(texts) > number else ""
+    return ", ".join(texts[:number]) + more
 
 
 def _compute_pool(plan: JobPlan, settings: SubmissionSettings) -> Iterator[str]:
@@ -171,6 +205,8 @@ def _compute_pool(plan: JobPlan, settings: SubmissionSettings) -> Iterator[str]:
     need = {True: "a GPU is used", False: "no GPU is used", None: "not known whether a GPU is used"}
     family = f", {compute.instance_family} or the like will do" if compute.instance_family else ""
     notes = [f"{need[compute.gpu]}{family}", *map(_evidence, compute.reasons[:3])]
+    if len(compute.reasons) > 3:
+        notes.append(f"and {len(compute.reasons) - 3} more")
     if settings.compute_pool:
         pool = settings.compute_pool
         notes.insert(0, "the setting compute_pool")
@@ -259,7 +295,12 @@ def _evidence(evidence: Evidence) -> str:
 def _comments(texts: Iterable[str], indent: str = _INDENT) -> Iterator[str]:
     for text in texts:
         line = f"{indent}# {_comment_text(text)}"
-        yield line if len(line) <= _WIDTH else f"{line[: _WIDTH - 4]} ..."
+        if len(line) > _WIDTH:
+            kept = line[: _WIDTH - 3].rpartition(" ")[0]
+            # A first word that is as long as this has no better end.
+            kept = kept if len(kept) > len(f"{indent}#") else line[: _WIDTH - 4]
+            line = f"{kept} ..."
+        yield line
 
 
 def _comment_text(text: str) -> str:

@@ -25,6 +25,7 @@ from mljob_codemod.plan import (
 from mljob_codemod.submission import (
     SubmissionSettings,
     is_generated,
+    kept_notice,
     literal,
     render_submission,
     submission_state,
@@ -66,6 +67,7 @@ FULL = plan(
         output("--log"),
         output("dest", f"{RESULTS}/dest", position=1),
     ],
+    script_options=["--out", "--wait"],
     returns=True,
 )
 FOLDER = plan(
@@ -222,6 +224,24 @@ def test_settings_and_reasons_stand_in_the_job() -> None:
     assert "# nodes: the setting target_instances\n        target_instances=4," in (
         render_submission([FULL], SubmissionSettings(target_instances=4), ".")
     )
+
+
+def test_comments_end_with_a_word_and_count_what_they_leave_out() -> None:
+    modules = [f"package/module_{number}.py" for number in range(9)]
+    reasons = tuple(Evidence("train.py", n, "word " * 30 + "x") for n in range(5))
+    job = plan(
+        method="submit_directory", local_modules=modules, compute=Compute(True, reasons=reasons)
+    )
+    text = render_submission([job], SETTINGS, ".")
+    assert "it imports package/module_0.py and 8 more\n" in text
+    assert "word ...\n" in text
+    assert "wor ..." not in text
+    assert "# and 2 more\n" in text
+
+
+def test_notice_of_a_kept_file_says_why() -> None:
+    assert "a/submit_job.py: was edited by hand" in kept_notice("edited", "a/submit_job.py")
+    assert "was not written by mljob-codemod and is left alone" in kept_notice("foreign", "x")
 
 
 @pytest.mark.parametrize(
@@ -431,6 +451,43 @@ def main(load: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch) -> It
         module.main()
 
     return run  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "refused"),
+    [
+        (["--stage", "x"], True),
+        (["--stage=x", "in.csv"], True),
+        (["--stage", "x", "--"], False),
+        (["--", "--stage", "x"], False),
+        (["--stages", "x"], False),
+        (["--wait"], False),
+    ],
+)
+def test_option_of_both_needs_the_dashes(
+    load: Callable[..., ModuleType], arguments: list[str], refused: bool
+) -> None:
+    module = load(plan(script_options=["--stage", "--seed"]))
+    (job,) = module.JOBS.values()
+    if refused:
+        with pytest.raises(
+            module.Stop, match=r"--stage is an option of submit_job\.py and of train"
+        ):
+            module.check_options(job, arguments)
+    else:
+        module.check_options(job, arguments)
+
+
+def test_option_of_both_stops_the_submission(
+    load: Callable[..., ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    module = load(plan(script_options=["--wait"]), stage="s")
+    monkeypatch.setattr(sys, "argv", ["submit_job.py", "--wait"])
+    with pytest.raises(SystemExit, match="2"):
+        module.main()
+    assert "--wait is an option of" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
