@@ -26,7 +26,7 @@ from mljob_codemod.errors import InputError, MljobError, ToolFault
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from mljob_codemod.engine import ChangeSet, Report
+    from mljob_codemod.engine import Report
 
 CLEAN, PENDING, FAILED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses: nothing to do, or done; findings or changes pending; usage or input error; Ctrl-C."""
@@ -180,7 +180,7 @@ def check(
     else:
         from mljob_codemod.reporting.text import render_findings
 
-        command = _apply_command(paths, settings)
+        command = apply_command(paths, settings)
         text = render_findings(
             report, command, color=_colored(color), unsafe_fixes=settings.unsafe_fixes
         )
@@ -239,35 +239,25 @@ def apply(
 
             change_sets, failed = write_change_sets(change_sets)
             errors += failed
-        _print_changes(report, change_sets, errors, output_format, not check_only, _colored(color))
+        if output_format == "json":
+            from mljob_codemod.reporting.json import render_json
+
+            click.echo(render_json(report, change_sets, errors[len(report.errors) :]), nl=False)
+        else:
+            from mljob_codemod.reporting.text import render_changes
+
+            text = render_changes(
+                report,
+                change_sets,
+                written=not check_only,
+                failed=bool(errors),
+                color=_colored(color),
+                unsafe_fixes=settings.unsafe_fixes,
+            )
+            click.echo(text, nl=False, color=True)
     if _print_errors(errors):
         return FAILED
     return PENDING if pending and (diff or check_only) else CLEAN
-
-
-def _print_changes(
-    report: Report,
-    change_sets: Sequence[ChangeSet],
-    errors: Sequence[InputError],
-    output_format: str,
-    written: bool,
-    color: bool,
-) -> None:
-    if output_format == "json":
-        from mljob_codemod.reporting.json import render_json
-
-        click.echo(render_json(report, change_sets, errors[len(report.errors) :]), nl=False)
-    else:
-        from mljob_codemod.reporting.text import render_changes
-
-        text = render_changes(
-            report,
-            change_sets,
-            written=written,
-            failed=bool(errors),
-            color=color,
-        )
-        click.echo(text, nl=False, color=True)
 
 
 @cli.command(short_help="Explain a finding and its fix.")
@@ -388,10 +378,12 @@ class _Progress:
         self._bar.update(self._bar.task_ids[0], completed=done, total=total)
 
 
-def _apply_command(paths: Sequence[Path], settings: Settings) -> str:
+def apply_command(paths: Sequence[Path], settings: Settings) -> str:
+    """The command that applies the fixes which ``check`` shows for the same paths and settings."""
     shown = [] if list(paths) == [Path()] else [path.as_posix() for path in paths]
-    unsafe = ["--unsafe-fixes"] if settings.unsafe_fixes else []
-    return shlex.join(["mljob-codemod", "apply", *unsafe, *shown])
+    options = ["--unsafe-fixes"] if settings.unsafe_fixes else []
+    options += ["--return", settings.return_name] if settings.return_name else []
+    return shlex.join(["mljob-codemod", "apply", *options, *shown])
 
 
 def _colored(choice: str) -> bool:

@@ -133,6 +133,8 @@ def test_the_summary_names_the_command_that_fixes(fake: Engine, run: Run) -> Non
     pending(fake)
     assert "1 fixed by `mljob-codemod apply`\n" in run("check").out
     assert "`mljob-codemod apply 'a b.py' c`" in run("check", "a b.py", "c").out
+    named = run("check", "--return", "model", "--unsafe-fixes", "c").out
+    assert "`mljob-codemod apply --unsafe-fixes --return model c`" in named
 
 
 def test_options_reach_the_settings_and_win_over_the_file(fake: Engine, run: Run) -> None:

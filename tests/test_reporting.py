@@ -142,6 +142,28 @@ installs opencv-python · reaches huggingface · writes --out, 模型.pt · read
 def test_unsafe_fixes_count_as_fixed_when_asked_for() -> None:
     text = render_findings(REPORT, "mljob-codemod apply --unsafe-fixes", unsafe_fixes=True)
     assert "2 fixed by `mljob-codemod apply --unsafe-fixes`, 1 left to you" in text
+    assert "fix: put it right (unsafe)\n" in text
+    assert "needs" not in text
+
+
+def test_fixes_of_a_job_with_an_unreadable_file_are_not_promised() -> None:
+    broken = InputError("broken.py", "does not parse as Python 3.11: invalid syntax")
+    job = replace(PLAN, local_modules=["broken.py"])
+    text = render_findings(Report(REPORT.findings, (job,), (broken,), 3), "apply")
+    assert "\n  not converted while broken.py does not parse\n" in text
+    assert "fix: put it right (safe, not while broken.py does not parse)\n" in text
+    assert "2 not fixed while files cannot be read, 1 left to you" in text
+    assert "fixed by" not in text
+
+
+def test_a_fix_that_another_job_gets_is_promised() -> None:
+    broken = InputError("b.py", "cannot be read")
+    shared = finding("MLJ101", 8, (1, 7))
+    both = (shared, replace(shared, job="b.py"))
+    plans = (PLAN, replace(PLAN, script="b.py"))
+    text = render_findings(Report(both, plans, (broken,), 2), "apply")
+    assert text.endswith("1 finding in 2 jobs: 1 fixed by `apply`\n")
+    assert "not converted while b.py cannot be read\n" in text
 
 
 def test_a_finding_that_two_jobs_share_counts_once() -> None:
@@ -152,6 +174,13 @@ def test_a_finding_that_two_jobs_share_counts_once() -> None:
 
 def test_reports_without_findings_say_so() -> None:
     assert render_findings(Report((), (), (), 1), "x") == "No scripts to run as jobs in 1 file.\n"
+    bad = (InputError("a.py", "cannot be read"),)
+    assert render_findings(Report((), (), bad, 1), "x") == (
+        "No scripts to run as jobs; 1 file could not be read.\n"
+    )
+    assert render_findings(Report((), (PLAN,), bad, 2), "x").endswith(
+        "\nNothing to do in 1 job; 1 file could not be read.\n"
+    )
     assert render_findings(Report((), (PLAN, PLAN), (), 3), "x").endswith(
         "\nNothing to do in 2 jobs.\n"
     )
@@ -195,6 +224,14 @@ def test_excerpt_of_a_long_line_keeps_what_the_caret_points_at() -> None:
 def test_findings_in_files_that_have_gone_are_still_reported() -> None:
     Path("train.py").unlink()
     assert "train.py:8:1 MLJ101 a message\n    fix:" in render_findings(REPORT, "apply")
+
+
+def test_the_name_of_a_credential_is_shown() -> None:
+    Path("train.py").write_text('c = {"password": "s3c", "user": "me"}\n', encoding="utf-8")
+    place = Location("train.py", Position(1, 18), Position(1, 23))
+    secret = Finding("MLJ702", "the value of `password` is", place, Level.ERROR, "train.py")
+    text = render_findings(Report((secret,), (PLAN,), (), 1), "apply")
+    assert '| c = {"password": "***", "****": "**"}\n' in text
 
 
 @pytest.mark.parametrize(
@@ -412,6 +449,11 @@ def test_apply_tells_what_failed_from_what_is_left() -> None:
     assert "  train.py: MLJ101 a message (not fixed, see the error)\n" in text
     assert "  train.py: MLJ201 写 outside (or --unsafe-fixes)\n" in text
     assert "  train.py: MLJ701 a message\n" in text
+
+
+def test_apply_with_unsafe_fixes_does_not_ask_for_them() -> None:
+    text = render_changes(REPORT, (), written=True, failed=True, unsafe_fixes=True)
+    assert "  train.py: MLJ201 写 outside (not fixed, see the error)\n" in text
 
 
 def test_apply_names_the_script_where_several_share_a_submission() -> None:

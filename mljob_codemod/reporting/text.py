@@ -68,14 +68,34 @@ def render_findings(
         by_job.setdefault(finding.job, []).append(finding)
     plans = {plan.script: plan for plan in report.jobs}
     blocks = []
+    blocked = _blocked(report)
     for script, findings in by_job.items():
         lines = [paint(printable(script), bold=True)]
         if script in plans:
             lines.append("  " + paint(describe_job(plans[script]), "cyan"))
+        if script in blocked:
+            lines.append("  " + paint(f"not converted {blocked[script]}", "red"))
         for finding in findings:
-            lines += ["", *_finding_lines(finding, sources, paint)]
+            conditions = [] if unsafe_fixes else ["needs --unsafe-fixes"]
+            safe = finding.fix is None or finding.fix.safety is Safety.SAFE
+            notes = ["safe"] if safe else ["unsafe", *conditions]
+            notes += [f"not {blocked[script]}"] if script in blocked else []
+            lines += ["", *_finding_lines(finding, sources, paint, ", ".join(notes))]
         blocks.append("\n".join(lines) + "\n")
     return "\n".join([*blocks, summarize(report, command, unsafe_fixes=unsafe_fixes) + "\n"])
+
+
+def _blocked(report: Report) -> dict[str, str]:
+    """The scripts that ``apply`` leaves alone since files of theirs cannot be read, and until when."""
+    errors = {error.path: error for error in report.errors}
+    found = {}
+    for plan in report.jobs:
+        bad = [errors[path] for path in (plan.script, *plan.local_modules) if path in errors]
+        if bad:
+            parsing = bad[0].message.startswith("does not parse")
+            why = "does not parse" if parsing else "cannot be read"
+            found[plan.script] = f"while {bad[0].path} {why}"
+    return found
 
 
 def describe_job(plan: JobPlan) -> str:
@@ -113,7 +133,9 @@ def _listed(names: Iterable[str], most: int = 4) -> str:
     return ", ".join(distinct[:most]) + more
 
 
-def _finding_lines(finding: Finding, sources: _SourceLines, paint: Paint) -> Iterator[str]:
+def _finding_lines(
+    finding: Finding, sources: _SourceLines, paint: Paint, conditions: str
+) -> Iterator[str]:
     place = finding.location
     color = _LEVEL_COLORS[finding.level]
     where = f"{printable(place.path)}:{place.start.line}:{place.start.column}"
@@ -130,9 +152,8 @@ def _finding_lines(finding: Finding, sources: _SourceLines, paint: Paint) -> Ite
         yield f"    {paint(number + ' |', 'blue')} {shown}"
         yield f"    {' ' * len(number)} {paint('|', 'blue')} {' ' * start}{paint('^' * width, color)}"
     if finding.fix is not None:
-        safe = finding.fix.safety is Safety.SAFE
-        safety = "safe" if safe else "unsafe, needs --unsafe-fixes"
-        yield f"    {paint('fix:', 'green')} {printable(finding.fix.title)} ({safety})"
+        fix = printable(f"{finding.fix.title} ({conditions})")
+        yield f"    {paint('fix:', 'green')} {fix}"
     elif finding.level is not Level.NOTE:
         yield f"    left to you: mljob-codemod explain {finding.code}"
 
@@ -158,18 +179,23 @@ class _SourceLines(dict[str, list[str]]):
 
 
 def _mask(lines: list[str], finding: Finding) -> None:
-    """Put stars for the literals on a finding's lines; columns stay as they are."""
+    """Put stars for the literals on a finding's lines; columns stay as they are.
+
+    What the finding's message says anyway, the name that the value goes by, is kept.
+    """
     start, end = finding.location.start, finding.location.end
+
+    def starred(literal: re.Match[str]) -> str:
+        if finding.code == "MLJ702" and f"`{literal[2]}`" in finding.message:
+            return literal[0]
+        return literal[1] + "*" * len(literal[2]) + literal[3]
+
     for number in range(start.line, min(end.line, len(lines)) + 1):
         line = lines[number - 1]
         inside = 0  # characters that belong to what began on a line above
         if number > start.line:
             inside = min(end.column - 1, len(line)) if number == end.line else len(line)
-        lines[number - 1] = "*" * inside + _LITERAL.sub(_starred, line[inside:])
-
-
-def _starred(literal: re.Match[str]) -> str:
-    return literal[1] + "*" * len(literal[2]) + literal[3]
+        lines[number - 1] = "*" * inside + _LITERAL.sub(starred, line[inside:])
 
 
 def printable(text: str) -> str:
@@ -224,19 +250,32 @@ def _count(number: int, noun: str) -> str:
 def summarize(report: Report, command: str, *, unsafe_fixes: bool) -> str:
     """The last line of ``check``: how many findings, who deals with them."""
     # A finding in a module that two jobs share is one thing to do.
-    distinct = {(each.code, each.location): each for each in report.findings}.values()
+    blocked = _blocked(report)
+    ordered = sorted(report.findings, key=lambda finding: finding.job not in blocked)
+    distinct = {(each.code, each.location): each for each in ordered}.values()
     jobs = _count(len(report.jobs), "job")
-    if not report.jobs and not distinct:
-        return f"No scripts to run as jobs in {_count(report.files, 'file')}."
+    unread = _count(len({error.path for error in report.errors}), "file")
     if not distinct:
-        return f"Nothing to do in {jobs}."
-    kinds = Counter(_kind(finding) for finding in distinct)
+        files = _count(report.files, "file")
+        text = (
+            f"Nothing to do in {jobs}" if report.jobs else f"No scripts to run as jobs in {files}"
+        )
+        if not report.errors:
+            return f"{text}."
+        text = text if report.jobs else "No scripts to run as jobs"
+        return f"{text}; {unread} could not be read."
+    kinds = Counter(
+        "blocked" if each.fix is not None and each.job in blocked else _kind(each)
+        for each in distinct
+    )
     fixed = kinds["safe"] + (kinds["unsafe"] if unsafe_fixes else 0)
     parts = []
     if fixed:
         parts.append(f"{fixed} fixed by `{command}`")
     if kinds["unsafe"] and not unsafe_fixes:
         parts.append(f"{kinds['unsafe']} {'more ' if fixed else ''}with --unsafe-fixes")
+    if kinds["blocked"]:
+        parts.append(f"{kinds['blocked']} not fixed while files cannot be read")
     if kinds["none"]:
         parts.append(f"{kinds['none']} left to you")
     if kinds["note"]:
@@ -257,6 +296,7 @@ def render_changes(
     written: bool,
     failed: bool = False,
     color: bool = False,
+    unsafe_fixes: bool = False,
 ) -> str:
     """The report of ``apply``: what changed in which file, what is left, and the next command.
 
@@ -284,14 +324,16 @@ def render_changes(
         lines += [paint(f"  {printable(notice)}", "yellow") for notice in change_set.notices]
     if not any(change_set.changes for change_set in change_sets):
         lines.append("Nothing was changed." if failed else "Nothing to change.")
-    lines += _left_lines(report, change_sets, paint)
+    lines += _left_lines(report, change_sets, paint, unsafe_fixes)
     if written:
         commands = _next_commands(report, change_sets)
         lines += [f"{'Next:' if not n else '     '} {each}" for n, each in enumerate(commands)]
     return "\n".join(lines) + "\n"
 
 
-def _left_lines(report: Report, change_sets: Sequence[ChangeSet], paint: Paint) -> Iterator[str]:
+def _left_lines(
+    report: Report, change_sets: Sequence[ChangeSet], paint: Paint, unsafe_fixes: bool
+) -> Iterator[str]:
     """Findings that no change removes, without places: lines have moved."""
     applied = {finding for each in change_sets for finding in each.applied}
     left = [
@@ -302,7 +344,7 @@ def _left_lines(report: Report, change_sets: Sequence[ChangeSet], paint: Paint) 
     seen: set[str] = set()
     for finding in left:
         safety = None if finding.fix is None else finding.fix.safety
-        hint = _HINTS[safety]
+        hint = _HINTS[Safety.SAFE if safety and unsafe_fixes else safety]
         path = printable(finding.location.path)
         line = f"  {path}: {paint(finding.code, bold=True)} {printable(finding.message)}{hint}"
         if not seen:
