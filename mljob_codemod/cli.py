@@ -224,9 +224,9 @@ def apply(
     report = _check(paths, settings)
     from mljob_codemod.engine import convert
 
-    change_sets = convert(report, settings)
-    pending = any(change_set.changes for change_set in change_sets)
     errors = list(report.errors)
+    change_sets = convert(report, settings, errors)
+    pending = any(change_set.changes for change_set in change_sets)
     if diff:
         from mljob_codemod.reporting.diff import render_diff
 

@@ -6,6 +6,7 @@ writes: ``writing.py`` does.
 
 from __future__ import annotations
 
+import codecs
 import os.path
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -19,13 +20,13 @@ from mljob_codemod.codemods.inserted import HELPERS
 from mljob_codemod.config import Settings
 from mljob_codemod.discovery import discover, shown_path
 from mljob_codemod.edits import AddHelper, Edit
-from mljob_codemod.errors import InputError, ToolFault
+from mljob_codemod.errors import InputError, MljobError, ToolFault
 from mljob_codemod.findings import Finding, Location, Safety
 from mljob_codemod.names import Program
 from mljob_codemod.options import find_options
 from mljob_codemod.plan import Evidence, JobPlan, OutputArgument, Package, Service
 from mljob_codemod.project import Project, Reach, ReachModules
-from mljob_codemod.reading import FileFacts, read_files
+from mljob_codemod.reading import FileFacts, facts_of, read_files
 from mljob_codemod.scopes import ModuleIndex
 from mljob_codemod.source import Source
 from mljob_codemod.submission import (
@@ -50,6 +51,8 @@ class Report:
     files: int
     sources: dict[str, Source] = field(default_factory=dict)
     """The files that findings are in, by their shown path."""
+    project: Project | None = field(default=None, repr=False)
+    """What was read, for the proof that a second run has nothing to do."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def check(paths: Sequence[Path], settings: Settings, progress: Progress | None =
     errors += [facts.error for facts in project.files.values() if facts.error is not None]
     kept = [finding for finding in findings.values() if _is_wanted(finding, settings, sources)]
     kept.sort(key=lambda found: (found.location, found.code))
-    return Report(tuple(kept), tuple(plans), tuple(errors), len(discovery.files), sources)
+    return Report(tuple(kept), tuple(plans), tuple(errors), len(discovery.files), sources, project)
 
 
 def _open_job(project: Project, script: FileFacts, settings: Settings) -> tuple[Job, JobPlan]:
@@ -226,16 +229,60 @@ def _is_wanted(finding: Finding, settings: Settings, sources: dict[str, Source])
 # apply
 
 
-def convert(report: Report, settings: Settings) -> tuple[ChangeSet, ...]:
-    """The files as they should be. Raises ``ToolFault`` when a rewrite fails its proof."""
+def convert(
+    report: Report, settings: Settings, faults: list[InputError] | None = None
+) -> tuple[ChangeSet, ...]:
+    """The files as they should be.
+
+    A job whose rewrite fails its proof, or would not be stable, is left out: its error is added to
+    ``faults``, or raised when there is no such list.
+    """
     failed = {error.path for error in report.errors}
     plans = [plan for plan in report.jobs if failed.isdisjoint((plan.script, *plan.local_modules))]
-    groups = _groups(plans, report)
-    return tuple(
-        change_set
-        for group in groups
-        if (change_set := _change_set(group, report, settings)) is not None
-    )
+    change_sets: list[ChangeSet] = []
+    for group in _groups(plans, report):
+        try:
+            change_set = _change_set(group, report, settings)
+            if change_set is not None:
+                _prove_stable(change_set, report, settings)
+                change_sets.append(change_set)
+        except MljobError as error:
+            if faults is None:
+                raise
+            own = (
+                "not converted, and the fault is this tool's"
+                if isinstance(error, ToolFault)
+                else ""
+            )
+            faults.append(InputError(group[0].script, f"{own or 'not converted'}: {error}"))
+    return tuple(change_sets)
+
+
+def _prove_stable(change_set: ChangeSet, report: Report, settings: Settings) -> None:
+    """Raise ``ToolFault`` when a second run would find something to fix in the new files."""
+    if report.project is None:
+        return
+    new = {
+        change.path: facts_of(replace(report.sources[change.shown], text=_decoded(change, report)))
+        for change in change_set.changes
+        if change.shown in report.sources
+    }
+    files = {**report.project.files, **new}
+    project = Project(files.values(), shown_path)
+    for facts in files.values():
+        if facts.shown in change_set.scripts and new:
+            job, _ = _open_job(project, facts, settings)
+            for finding in _job_findings(job):
+                if _is_wanted(finding, settings, report.sources) and _applicable(finding, settings):
+                    raise ToolFault(
+                        f"{finding.location.path}:{finding.location.start.line}: a second run would "
+                        f"still apply {finding.code}, so nothing of {facts.shown} was written"
+                    )
+
+
+def _decoded(change: FileChange, report: Report) -> str:
+    source = report.sources[change.shown]
+    return change.after.removeprefix(codecs.BOM_UTF8 if source.bom else b"").decode(source.encoding)
 
 
 def _applicable(finding: Finding, settings: Settings) -> bool:

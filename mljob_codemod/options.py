@@ -16,6 +16,8 @@ from mljob_codemod.edits import Span
 from mljob_codemod.names import Definition, External, Program, argument_at, last_name
 from mljob_codemod.scopes import ModuleIndex, Scope, Site, walk
 
+RESULT_VARIABLE = "MLRS_STAGE_RESULT_PATH"
+"""The environment variable that names the folder whose files a job keeps."""
 CLICK = ("click", "rich_click", "asyncclick")
 _SWITCH_ACTIONS = (
     "store_true store_false store_const append_const count help version BooleanOptionalAction"
@@ -526,7 +528,9 @@ def _configuration_options(program: Program) -> Iterator[Option]:
         for attr, assignments in module.attributes.items():
             for assigned in assignments:
                 value = assigned.value
-                if not (isinstance(value, r.Const) and isinstance(value.value, str)):
+                if not _is_literal_or_moved(value) or (
+                    isinstance(value, r.Const) and not isinstance(value.value, str)
+                ):
                     continue
                 made = program.producers(assigned.receiver, assigned.scope)
                 names = {_made_name(entity) for entity in made}
@@ -543,6 +547,15 @@ def _configuration_options(program: Program) -> Iterator[Option]:
                     declaration=r.Assign((assigned.receiver,), value, None, value.span),
                     default=value,
                 )
+
+
+def _is_literal_or_moved(value: r.Expr) -> bool:
+    """Whether a default is a literal, or one that a rewrite has moved below the result path."""
+    return isinstance(value, r.Const) or any(
+        (isinstance(part, r.Const) and part.value == RESULT_VARIABLE)
+        or (isinstance(part, r.Name) and part.id in ("result_path", "scratch_path"))
+        for part in walk(value)
+    )
 
 
 def _made_name(entity: object) -> str:
@@ -573,7 +586,7 @@ def _attributes_set_from(
             for klass in program.class_line(owner):
                 for name, bindings in klass.bindings.items():
                     value = bindings[0].value
-                    if isinstance(value, r.Const):
+                    if isinstance(value, (r.Const, r.Call)) and _is_literal_or_moved(value):
                         yield Option(
                             framework="fire",
                             spelling=f"--{name}",
@@ -584,7 +597,8 @@ def _attributes_set_from(
                                 (r.Name(name, value.span),), value, None, value.span
                             ),
                             default=None if is_none(value) else value,
-                            switch=not isinstance(value.value, (str, type(None))),
+                            switch=isinstance(value, r.Const)
+                            and not isinstance(value.value, (str, type(None))),
                         )
 
 
@@ -665,7 +679,9 @@ def _overridden_variables(program: Program) -> Iterator[Option]:
             if statement.span.start > site.call.span.start:
                 break
             match statement:
-                case r.Assign((r.Name(name, _),), r.Const() as value, _, _):
+                case r.Assign((r.Name(name, _),), (r.Const() | r.Call()) as value, _, _):
+                    if not _is_literal_or_moved(value):
+                        continue
                     yield Option(
                         framework="other",
                         spelling=f"--{name}",
@@ -674,7 +690,7 @@ def _overridden_variables(program: Program) -> Iterator[Option]:
                         scope=module.scope,
                         declaration=statement,
                         default=None if is_none(value) else value,
-                        switch=not isinstance(value.value, str),
+                        switch=isinstance(value, r.Const) and not isinstance(value.value, str),
                     )
 
 

@@ -87,12 +87,18 @@ class FileFacts:
 
 def read_file(path: Path, shown: str) -> FileFacts:
     """Read, decode and parse one file; an error is kept in the facts, not raised."""
-    facts = FileFacts(path, shown)
     try:
-        source = read_source(path, shown)
-        facts.source = source
-        if source.skipped:
-            return facts
+        return facts_of(read_source(path, shown))
+    except InputError as error:
+        return FileFacts(path, shown, error=error)
+
+
+def facts_of(source: Source) -> FileFacts:
+    """What is known of a file by its source; an error is kept in the facts, not raised."""
+    facts = FileFacts(source.path, source.shown, source)
+    if source.skipped:
+        return facts
+    try:
         tree = parse_ast(source)
         _note_imports(tree, facts)
         _note_work(tree, facts)

@@ -15,10 +15,9 @@ from enum import Enum
 
 from mljob_codemod import records as r
 from mljob_codemod.names import Definition, External, LocalModule, Program, argument_at, last_name
-from mljob_codemod.options import Option, OptionTable
+from mljob_codemod.options import RESULT_VARIABLE, Option, OptionTable
 from mljob_codemod.scopes import Binding, Scope
 
-RESULT_VARIABLE = "MLRS_STAGE_RESULT_PATH"
 SCRATCH_VARIABLE = "MLJOB_SCRATCH"
 """Where the scratch folder of a job is told to its processes (``codemods/inserted.py``)."""
 _LIMIT = 12

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mljob_codemod.cli import apply_command
 from mljob_codemod.config import common_folder, load_settings
 from mljob_codemod.engine import ChangeSet, Report, check, convert
 from mljob_codemod.reporting.diff import render_diff
@@ -61,7 +62,7 @@ def submit_to(folder: Path, script: str, given: Sequence[str], target: Path) -> 
     arguments = [*job.args, *given]
     if hasattr(module, "add_outputs"):
         arguments = module.add_outputs(job, given)
-    return Submitted(target, entrypoint, arguments)
+    return Submitted(target, entrypoint, module.protect(arguments))
 
 
 @contextmanager
@@ -91,9 +92,8 @@ def convert_case(case: Case, folder: Path) -> Converted:
             return_name=case.return_name,
         )
         report = check(paths, settings)
-        findings = render_findings(
-            report, f"mljob-codemod apply {' '.join(case.paths)}", unsafe_fixes=case.unsafe
-        )
+        command = apply_command(paths, settings)
+        findings = render_findings(report, command, unsafe_fixes=case.unsafe)
         errors = "".join(f"error: {error}\n" for error in report.errors)
         sets = convert(report, settings)
         shown = sets if case.concern == "submission" else [_without_submission(s) for s in sets]

@@ -56,7 +56,9 @@ class Engine:
         progress(2, 2)
         return self.report
 
-    def convert(self, report: Report, settings: Settings) -> tuple[ChangeSet, ...]:
+    def convert(
+        self, report: Report, settings: Settings, faults: list[InputError] | None = None
+    ) -> tuple[ChangeSet, ...]:
         return self.change_sets
 
 

@@ -8,7 +8,9 @@ inside one hand back its result and keep its files.
 from __future__ import annotations
 
 import ast
+import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,14 +23,20 @@ from tests.fixture_case import Case, load_cases
 from tests.harness import compare_outside, job_problems, run_inside
 
 CASES = load_cases()
+OLD_GRAMMAR_ONLY = {"source_files/syntax_of_python_3_12": (3, 12)}
+"""Cases whose snapshot is of a Python that cannot read them, and the first Python that can."""
 RUNNABLE = [case for case in CASES if case.run]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_conversion(case: Case, tmp_path: Path, snapshot: Snapshot) -> None:
+    if case.id in OLD_GRAMMAR_ONLY and sys.version_info >= OLD_GRAMMAR_ONLY[case.id]:
+        pytest.skip("this Python reads the syntax that the case is about")
     converted = convert_case(case, tmp_path)
     snapshot.snapshot_dir = case.folder
-    snapshot.assert_match(converted.findings, "check.txt")
+    # Syntax errors name the Python that the tests run on.
+    findings = re.sub(r"\bPython 3\.\d+", "Python 3.x", converted.findings)
+    snapshot.assert_match(findings, "check.txt")
     snapshot.assert_match(converted.diff, "apply.diff")
     left = [change.shown for change_set in converted.left for change in change_set.changes]
     assert not left, "a second run would change something"

@@ -39,7 +39,7 @@ from mljob_codemod.edits import (
 )
 from mljob_codemod.findings import Finding, Level
 from mljob_codemod.names import External, last_name
-from mljob_codemod.options import Option
+from mljob_codemod.options import RESULT_VARIABLE, Option
 from mljob_codemod.path_uses import PathUse as Use
 from mljob_codemod.path_uses import Role, UseFinder
 from mljob_codemod.plan import JobPlan, OutputArgument, PathUse
@@ -49,7 +49,7 @@ from mljob_codemod.rules import call_rules
 from mljob_codemod.rules.options import option_rules
 from mljob_codemod.scopes import ModuleIndex, Scope, walk
 from mljob_codemod.source import Source
-from mljob_codemod.values import RESULT_VARIABLE, PathValue, Root
+from mljob_codemod.values import PathValue, Root
 
 _PROCESS_LIBRARIES = (
     "multiprocessing concurrent joblib torch.multiprocessing torch.utils.data billiard pathos loky"
@@ -257,7 +257,17 @@ class _Style:
             folders.update(key for key, _ in variables)
         chosen = {key: "result_path" for key, count in counts.items() if count > 1}
         chosen.update(dict.fromkeys(folders, "result_path_in_folder"))
-        return chosen
+        return {key: name for key, name in chosen.items() if self._is_free("result_path", key)}
+
+    def _is_free(self, name: str, key: str) -> bool:
+        """Whether a module has nothing of its own that the helper ``name`` would collide with."""
+        module = self._job.program.modules[key]
+        if any(not site.call.args for site in self._job.program.sites_named("Fire")):
+            return False  # fire would offer the function as a command
+        return not any(name in scope.bindings for scope in module.scopes.values()) and all(
+            isinstance(binding.value, r.FunctionDef)
+            for binding in module.scope.bindings.get(name, [])
+        )
 
     # Fixed paths
 
@@ -306,6 +316,9 @@ class _Style:
         taken: frozenset[str] = frozenset(),
     ) -> tuple[ModuleEdit, ...]:
         """Edits that move the path expression ``node``, known to be ``text``, below the result path."""
+        helper = "scratch_path" if scratch else "result_path"
+        if (scratch or folder) and not self._is_free(helper, module.key):
+            return ()
         inside = _inside_path(text, fallback)
         if inside in taken:
             inside = f"{fallback}/{inside}"
