@@ -269,11 +269,12 @@ def _prove_stable(change_set: ChangeSet, report: Report, settings: Settings) -> 
     }
     files = {**report.project.files, **new}
     project = Project(files.values(), shown_path)
+    sources = {facts.shown: facts.source for facts in files.values() if facts.source is not None}
     for facts in files.values():
         if facts.shown in change_set.scripts and new:
             job, _ = _open_job(project, facts, settings)
             for finding in _job_findings(job):
-                if _is_wanted(finding, settings, report.sources) and _applicable(finding, settings):
+                if _is_wanted(finding, settings, sources) and _applicable(finding, settings):
                     raise ToolFault(
                         f"{finding.location.path}:{finding.location.start.line}: a second run would "
                         f"still apply {finding.code}, so nothing of {facts.shown} was written"

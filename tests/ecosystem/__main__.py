@@ -23,7 +23,7 @@ from pathlib import Path
 
 from mljob_codemod.config import Settings
 from mljob_codemod.engine import ChangeSet, FileChange, check, convert
-from mljob_codemod.errors import MljobError
+from mljob_codemod.errors import InputError, MljobError
 from mljob_codemod.findings import Safety
 from mljob_codemod.reporting.diff import render_diff
 from mljob_codemod.submission import FILE_NAME
@@ -78,7 +78,9 @@ def _convert_here(outcome: Outcome, diff_dir: Path | None) -> None:
     here, settings = [Path(".")], Settings()
     started = time.perf_counter()
     report = check(here, settings)
-    change_sets = convert(report, settings)
+    faults: list[InputError] = []
+    change_sets = convert(report, settings, faults)
+    outcome.failures += map(str, faults)
     outcome.seconds = time.perf_counter() - started
     outcome.files, outcome.jobs = report.files, len(report.jobs)
     outcome.unread = len(report.errors)
@@ -91,7 +93,7 @@ def _convert_here(outcome: Outcome, diff_dir: Path | None) -> None:
         for change in change_set.changes:
             _verify(change, outcome)
     again = check(here, settings)
-    left = [change.shown for item in convert(again, settings) for change in item.changes]
+    left = [change.shown for item in convert(again, settings, []) for change in item.changes]
     outcome.failures += [f"{shown}: a second run changes it" for shown in left]
     broken = {error.path for error in report.errors}
     for plan in again.jobs:
