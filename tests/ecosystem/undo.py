@@ -89,12 +89,19 @@ class _Undo(ast.NodeTransformer):
             return node.right
         return node
 
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        self.generic_visit(node)
+        if node.attr == "getOrCreate":
+            node.attr = "create"
+        return node
+
     def visit_Call(self, node: ast.Call) -> ast.AST:
         match node:
             case ast.Call(_, [ast.Call(_, [_, inner]) as lookup], []) if (
                 _name(node) == "Path" and _is_result(lookup) and not isinstance(inner, ast.Constant)
             ):
-                return self.visit(inner)
+                plain: ast.AST = self.visit(inner)
+                return plain
         self.generic_visit(node)
         match node:
             case ast.Call(ast.Name(name), [inner, *_]) if name in _HELPERS:
