@@ -32,6 +32,7 @@ from mljob_codemod.source import Source
 from mljob_codemod.submission import (
     FILE_NAME,
     SubmissionSettings,
+    kept_notice,
     render_submission,
     submission_state,
 )
@@ -427,7 +428,7 @@ def _submission_change(
         return None, None
     if state == "generated":
         return FileChange(file.absolute(), path, before, after), None
-    return None, f"{path}: was edited by hand and is left alone; delete it to have it written anew"
+    return None, kept_notice(state, path)
 
 
 def _submission_settings(plans: Sequence[JobPlan], settings: Settings) -> SubmissionSettings:

@@ -10,7 +10,7 @@ from mljob_codemod.findings import Documentation, Finding, Level, Rule
 from mljob_codemod.plan import JobPlan
 from mljob_codemod.scopes import walk_statements
 
-_LAUNCHER = "mljob_launcher.py of snowflake-ml-python 2.6.0"
+_LAUNCHER = "https://docs.snowflake.com/en/developer-guide/snowflake-ml/ml-jobs/overview"
 
 RELATIVE_IMPORT = Rule(
     "MLJ901",
@@ -18,7 +18,7 @@ RELATIVE_IMPORT = Rule(
     Level.ERROR,
     Documentation(
         finds="A script that imports relatively to its package.",
-        matters="The launcher runs a script by its path, which belongs to no package, so the import "
+        matters="The launcher (measured with snowflake-ml-python 2.6.0) runs a script by its path, which belongs to no package, so the import "
         "fails; `python -m` is not among the ways it knows.",
         by_hand="Import by the package's full name, or add a small script beside the package that "
         "imports it and calls what runs.",
