@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mljob_codemod import records as r
-from mljob_codemod.names import Definition, External, Program
+from mljob_codemod.names import Definition, External, Program, last_name
 from mljob_codemod.options import CLICK
 from mljob_codemod.scopes import ModuleIndex, Scope
 from mljob_codemod.starts import Launch
@@ -51,6 +51,10 @@ _ORDER = "hydra hf_argument_parser click typer fire absl tf_flags argparse other
 """The first that is found counts: HfArgumentParser builds on argparse, fire on ``sys.argv``."""
 
 
+_WORDS = {"command", "group", *(name.rpartition(".")[2] for name in _BY_NAME)}
+"""The last names of the calls that are worth resolving."""
+
+
 def command_line(program: Program, launch: Launch | None) -> str:
     """The ``cli`` of the JSON contract: what the script, or a parser it imports, reads options with."""
     if launch in _BY_LAUNCH:
@@ -76,7 +80,15 @@ def _parsers(program: Program, module: ModuleIndex) -> set[str]:
 
 def _parser_calls(program: Program, module: ModuleIndex) -> list[tuple[str, Scope]]:
     found = []
+    words = _WORDS | {
+        name
+        for name, bindings in module.scope.bindings.items()
+        if any(binding.attr in _WORDS for binding in bindings)
+    }
     for site in module.sites:
+        called = last_name(site.call.func) or ""
+        if called not in words and not called.startswith(("DEFINE_", "mark_flag")):
+            continue
         for entity in program.entities(site.call.func, site.scope):
             if not isinstance(entity, External) or (
                 site.in_main_guard and module is not program.script

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from mljob_codemod import records as r
 from mljob_codemod.edits import Span
@@ -30,15 +31,15 @@ _PLACEHOLDER = re.compile(
 _SURE_NAMES = re.compile(r"(?:password|passwd|passphrase|passcode|private_key)$")
 
 
-def find_credentials(module: ModuleIndex, text: str) -> Iterator[tuple[Span, str]]:
-    """The places of credentials in ``module``, and what each is."""
+@cache
+def find_credentials(module: ModuleIndex, text: str) -> tuple[tuple[Span, str], ...]:
+    """The places of credentials in ``module``, and what each is; the same for all jobs that reach it."""
     if not _MENTIONS.search(text):
-        return
-    seen: set[Span] = set()
+        return ()
+    found: dict[Span, str] = {}
     for span, what in _candidates(module):
-        if span not in seen:
-            seen.add(span)
-            yield span, what
+        found.setdefault(span, what)
+    return tuple(found.items())
 
 
 def _candidates(module: ModuleIndex) -> Iterator[tuple[Span, str]]:

@@ -269,10 +269,18 @@ class Entries:
         return loops and not self.starts.is_idle(statement)
 
     def _is_small(self, statement: r.Statement) -> bool:
-        """Whether a library call is no work of its own: it only gives a name to something."""
-        if not self.guards or not isinstance(statement, r.Assign):
+        """Whether a library call is no work of its own: it names, logs or shows something."""
+        if not self.guards:
             return False
-        return any(self.starts.read(one) for one in self.body)
+        match statement:
+            case r.ExprStatement(r.Call(r.Attribute(r.Name(), attr, _), _, _), _):
+                if _verb(attr) not in ("log", "show", "finish", "end"):
+                    return False
+            case r.Assign():
+                pass
+            case _:
+                return False
+        return any(self.starts.read(one) for one in walk_statements(self.body))
 
 
 def _uses(statement: r.Statement, names: set[str]) -> Iterator[r.Call]:
@@ -318,7 +326,11 @@ def _words(name: str | None) -> set[str]:
 
 def _cleans(name: str | None) -> bool:
     """Whether a function is called to finish work: to save, to log, to clean up."""
-    return _verb(name) in _CLEANS or (name or "").endswith("_log")
+    return (
+        _verb(name) in _CLEANS
+        or (name or "").endswith("_log")
+        or bool(_words(name) & {"sync", "synchronize", "barrier"})
+    )
 
 
 def _verb(name: str | None) -> str:

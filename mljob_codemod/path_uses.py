@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -62,11 +62,13 @@ class UseFinder:
         self._rules = rules
         self._words = rules.trigger_words()
 
-    def uses(self) -> Iterator[PathUse]:
-        """Every use of a path in the program's calls."""
+    def uses(self, is_reached: Callable[[Site], bool]) -> Iterator[PathUse]:
+        """Every use of a path in the calls that a run can come to."""
         for site in self._program.sites():
             name = last_name(site.call.func)
             if name is None or (name not in self._words and name != "dictConfig"):
+                continue
+            if not is_reached(site):
                 continue
             functions, receivers = self._called(site)
             if functions is None:

@@ -22,6 +22,7 @@ class Reachability:
     def __init__(self, program: Program, options: OptionTable) -> None:
         self._program = program
         self._options = options
+        self._called_back: dict[Scope, bool] = {}
         self._reached = self._find_reached()
         self._by_default: dict[Scope, bool] = {}
 
@@ -163,13 +164,18 @@ class Reachability:
                 for entity in entities
             ):
                 return True
-        owner = scope.parent
-        if owner is None or not isinstance(owner.node, r.ClassDef) or owner.parent is None:
+        return scope.parent is not None and self._is_called_back(scope.parent)
+
+    def _is_called_back(self, owner: Scope) -> bool:
+        """Whether a class has a base outside the project that calls its methods."""
+        if not isinstance(owner.node, r.ClassDef) or owner.parent is None:
             return False
-        return any(
-            isinstance(base, External) and base.name.rpartition(".")[2] not in _PASSIVE_BASES
-            for klass in self._program.class_line(Definition(owner.node, owner.parent))
-            if isinstance(klass.node, r.ClassDef) and klass.parent is not None
-            for argument in klass.node.bases
-            for base in self._program.entities(argument.value, klass.parent)
-        )
+        if owner not in self._called_back:
+            self._called_back[owner] = any(
+                isinstance(base, External) and base.name.rpartition(".")[2] not in _PASSIVE_BASES
+                for klass in self._program.class_line(Definition(owner.node, owner.parent))
+                if isinstance(klass.node, r.ClassDef) and klass.parent is not None
+                for argument in klass.node.bases
+                for base in self._program.entities(argument.value, klass.parent)
+            )
+        return self._called_back[owner]

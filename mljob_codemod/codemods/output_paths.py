@@ -74,7 +74,7 @@ def _analyse(job: Job) -> Findings:
     if "output_paths" not in job.notes:
         reach = Reachability(job.program, job.options)
         finder = UseFinder(job.program, job.paths, call_rules())
-        uses = [use for use in finder.uses() if reach.is_reached(use.site)]
+        uses = list(finder.uses(reach.is_reached))
         names = option_rules()
         results = ResultFinder(
             uses,
