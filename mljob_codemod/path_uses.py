@@ -11,7 +11,7 @@ from mljob_codemod import records as r
 from mljob_codemod.names import Definition, External, Program, argument_at, last_name
 from mljob_codemod.rules import Argument, CallRules, Manner, PathCall, Reader, Writer
 from mljob_codemod.rules.calls import CallTable
-from mljob_codemod.scopes import Site
+from mljob_codemod.scopes import ModuleIndex, Site
 from mljob_codemod.values import PathEvaluator, PathValue, Root
 
 
@@ -60,13 +60,14 @@ class UseFinder:
         self._program = program
         self._paths = paths
         self._rules = rules
-        self._words = rules.trigger_words()
+        self._words = rules.trigger_words() | {"dictConfig"}
+        self._words_by_module: dict[ModuleIndex, frozenset[str]] = {}
 
     def uses(self, is_reached: Callable[[Site], bool]) -> Iterator[PathUse]:
         """Every use of a path in the calls that a run can come to."""
         for site in self._program.sites():
             name = last_name(site.call.func)
-            if name is None or (name not in self._words and name != "dictConfig"):
+            if name is None or name not in self._words_of(site.scope.module):
                 continue
             if not is_reached(site):
                 continue
@@ -80,6 +81,17 @@ class UseFinder:
                 rule = self._match(table, functions, receivers, name, site)
                 if rule is not None:
                     yield from self._uses_of(role, rule, site, shown)
+
+    def _words_of(self, module: ModuleIndex) -> frozenset[str]:
+        """The last names worth resolving in ``module``, those it imports under another name included."""
+        if module not in self._words_by_module:
+            renamed = {
+                name
+                for name, bindings in module.scope.bindings.items()
+                if any(binding.attr in self._words for binding in bindings)
+            }
+            self._words_by_module[module] = self._words | renamed
+        return self._words_by_module[module]
 
     def _tables(self) -> tuple[tuple[Role, CallTable[PathCall]], ...]:
         return (  # the three tables hold subclasses of PathCall and are only read here

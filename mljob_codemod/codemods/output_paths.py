@@ -385,6 +385,8 @@ class _Style:
     def _base_edits(self, node: r.Expr, scope: Scope, scratch: bool) -> tuple[ModuleEdit, ...]:
         """Put the result path in the place of the folder of the script, the user or the process."""
         module = scope.module
+        if isinstance(node, r.Name) and node.id == "__file__":
+            return ()  # what is made of it further on (its parent) would be made of the result path
         edits: list[Edit] = [AddImport("os")]
         base = f'os.environ.get("{RESULT_VARIABLE}", {ORIGINAL})'
         if scratch:
