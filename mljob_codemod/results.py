@@ -19,7 +19,7 @@ from mljob_codemod.options import Option
 from mljob_codemod.path_uses import PathUse, Role
 from mljob_codemod.rules import Kind, Manner, Reader
 from mljob_codemod.rules.cloud import output_variables
-from mljob_codemod.scopes import ModuleIndex, Scope
+from mljob_codemod.scopes import NOWHERE, ModuleIndex, Scope
 from mljob_codemod.values import PathValue, Root
 
 _FIXED_ROOTS = (Root.LITERAL, Root.SCRIPT_FOLDER, Root.WORKING_FOLDER, Root.HOME)
@@ -419,7 +419,8 @@ class ResultFinder:
 
 def _at_use(use: PathUse, value: PathValue) -> PathValue:
     """The value with the call's argument as its place, where its own expression must stay."""
-    if not value.at_use or use.argument is None:
+    written = value.node is None or value.node.span != NOWHERE
+    if use.argument is None or (written and not value.at_use):
         return value
     return replace(value, node=use.argument, scope=use.site.scope, via=None, built=True)
 

@@ -12,6 +12,9 @@ from typing import NamedTuple, Union
 from mljob_codemod import records as r
 from mljob_codemod.edits import Span
 
+NOWHERE = Span(-1, -1)
+"""Of an expression that the source does not write out, such as what ``name += part`` assigns."""
+
 
 class Binding(NamedTuple):
     """One way a name gets its value.
@@ -173,11 +176,11 @@ class _Builder:
                     self.expr(assigned, scope, *under)
                     for target in targets:
                         self.bind(target, "value", assigned, scope, (), *under)
-            case r.AugAssign(target, op, value, span):
+            case r.AugAssign(target, op, value, _):
                 self.expr(value, scope, *under)
                 self.expr(target, scope, *under)
                 if isinstance(target, r.Name):
-                    combined = r.Binary(op, target, value, span)
+                    combined = r.Binary(op, target, value, NOWHERE)
                     scope.bind(target.id, Binding("value", combined, scope))
             case r.Return(returned, _):
                 holder = scope.function

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os.path
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from mljob_codemod import records as r
 from mljob_codemod.codemods.base import Job, ModuleEdit
@@ -295,7 +296,7 @@ class _Style:
         return self.moved(
             place.module,
             node,
-            value.text,
+            self._own_text(node, place.scope) or value.text,
             scratch=scratch,
             folder=folder,
             via=value.via,
@@ -361,7 +362,8 @@ class _Style:
         edits: list[Edit],
     ) -> str:
         """The template for a path that joining would leave where it is: absolute, ``~``, ``..``."""
-        text = repr_text(inside) if isinstance(node, r.Const) else f'{ORIGINAL}.lstrip("./~")'
+        known = isinstance(node, r.Const) or (isinstance(node, r.Joined) and "<" not in inside)
+        text = repr_text(inside) if known else f'{ORIGINAL}.lstrip("./~")'
         kept = _folder_argument(_inside_path(folder) or folder)
         if scratch:
             edits += self._scratch(module)
@@ -599,6 +601,13 @@ class _Style:
 
     # Questions about the file
 
+    def _own_text(self, node: r.Expr, scope: Scope) -> str:
+        """The path that ``node`` itself is, without what is joined to it or taken from it later."""
+        if isinstance(node, r.Const):
+            return str(node.value)
+        values = self._job.paths.values(node, scope)
+        return values[0].text if values and values[0].node is node else ""
+
     def _folder_of(self, result: OptionResult) -> str:
         """The folder that must be made in a job for an option's default; empty for none."""
         default = result.option.default
@@ -658,6 +667,7 @@ def _is_docstring(statement: r.Statement, module: ModuleIndex) -> bool:
     )
 
 
+@cache
 def _string_spans(module: ModuleIndex) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     for site in module.sites:
