@@ -36,7 +36,7 @@ from mljob_codemod.engine import ChangeSet, FileChange, check, convert
 from mljob_codemod.errors import InputError, MljobError
 from mljob_codemod.findings import Safety
 from mljob_codemod.reporting.diff import render_diff
-from mljob_codemod.submission import FILE_NAME
+from mljob_codemod.submission import FILE_NAME, is_generated
 from mljob_codemod.writing import write_change_set
 from tests.conversion import working_folder
 from tests.ecosystem.undo import same_apart_from_edits
@@ -193,7 +193,9 @@ def _comments(data: bytes) -> Counter[str]:
 
 def check_submissions(work: Path, *, types: bool) -> list[str]:
     """Import every generated submission in a clean process, and type-check all of them."""
-    files = sorted(work.rglob(FILE_NAME))
+    files = [
+        path for path in sorted(work.rglob(FILE_NAME)) if is_generated(path.read_text("utf-8"))
+    ]
     failures = []
     program = (
         "import importlib.util, sys\n"
@@ -237,6 +239,8 @@ def main() -> int:
             for failure in outcome.failures:
                 print(f"  {failure}")
         failures = check_submissions(Path(folder), types=not options.no_mypy)
+        for failure in failures:
+            print(failure)
     total = Outcome("all")
     for outcome in outcomes:
         for name in ("files", "jobs", "unread", "changed", "edits", "submissions", "seconds"):
