@@ -48,7 +48,7 @@ from mljob_codemod.reachability import Reachability
 from mljob_codemod.results import OptionResult, Place, ResultFinder, Results, is_cache, normal
 from mljob_codemod.rules import call_rules
 from mljob_codemod.rules.options import option_rules
-from mljob_codemod.scopes import ModuleIndex, Scope, walk
+from mljob_codemod.scopes import NOWHERE, ModuleIndex, Scope, walk
 from mljob_codemod.source import Source
 from mljob_codemod.values import PathValue, Root
 
@@ -275,7 +275,7 @@ class _Style:
     def place_edits(self, place: Place) -> tuple[ModuleEdit, ...]:
         """Edits that move ``place``; empty when it stands where no expression can."""
         value, node = place.value, place.node
-        if self._in_string(place.module, node):
+        if node.span == NOWHERE or self._in_string(place.module, node):
             return ()
         scratch = place in self._results.scratch
         use = place.uses[0].use
@@ -575,6 +575,8 @@ class _Style:
         edits: list[ModuleEdit] = []
         for use in result.uses:
             node, scope = use.value.node, use.value.scope
+            if node is not None and node.span == NOWHERE:
+                node, scope = use.use.argument, use.use.site.scope
             if node is None or scope is None or self._in_string(scope.module, node):
                 continue
             edits += self.moved(
