@@ -11,6 +11,7 @@ import os.path
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -216,9 +217,13 @@ def _job_findings(job: Job) -> Iterable[Finding]:
         yield from codemod.find(job)
 
 
+@cache
+def _rule_names() -> dict[str, str]:
+    return {rule.code: rule.name for rule in all_rules()}
+
+
 def _is_wanted(finding: Finding, settings: Settings, sources: dict[str, Source]) -> bool:
-    names = {rule.code: rule.name for rule in all_rules()}
-    if not settings.is_selected(finding.code, names[finding.code]):
+    if not settings.is_selected(finding.code, _rule_names()[finding.code]):
         return False
     source = sources.get(finding.location.path)
     return source is None or not any(

@@ -398,11 +398,9 @@ def _fire_options(program: Program, site: Site) -> Iterator[Option]:
 
 
 def _parameter_options(function: r.FunctionDef, scope: Scope, framework: str) -> Iterator[Option]:
-    position = 0
     for param in function.params:
         if param.kind in ("*", "**") or param.name in ("self", "cls"):
             continue
-        required = param.default is None
         yield Option(
             framework=framework,
             spelling=f"--{param.name}",
@@ -411,12 +409,11 @@ def _parameter_options(function: r.FunctionDef, scope: Scope, framework: str) ->
             scope=scope,
             declaration=param,
             default=None if is_none(param.default) else param.default,
-            required=required,
+            required=param.default is None,
             switch=_last(param.annotation) in ("bool", "int", "float"),
             type=param.annotation,
             owner=function,
         )
-        position += 1
 
 
 def _required_flags(program: Program) -> set[str]:

@@ -78,7 +78,7 @@ class UseFinder:
             if shown == "logging.config.dictConfig":
                 yield from self._configured_files(site)
             for role, table in self._tables():
-                rule = self._match(table, functions, receivers, name, site)
+                rule = self._match(table, functions, receivers, name)
                 if rule is not None:
                     yield from self._uses_of(role, rule, site, shown)
 
@@ -139,7 +139,6 @@ class UseFinder:
         functions: list[str],
         receivers: list[str | None],
         name: str,
-        site: Site,
     ) -> PathCall | None:
         for function in functions:
             rule = self._rules.find(table, function=function)

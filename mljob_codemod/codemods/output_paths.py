@@ -323,6 +323,7 @@ class _Style:
         inside = _inside_path(text, fallback)
         if inside in taken:
             inside = f"{fallback}/{inside}"
+        below = ""
         edits: list[Edit] = [AddImport("os")]
         if inside is not None:
             template = self._escaping(module, node, inside, scratch, folder, edits)
@@ -336,19 +337,14 @@ class _Style:
             edits.append(InsertArgument(via.span, RESULT_OR_EMPTY, first=True))
             return tuple(ModuleEdit(module, edit) for edit in edits)
         elif is_path:
-            path_class = self._path_class(module)
-            if path_class is None:
-                return ()
-            template = f"{path_class}({RESULT_OR_EMPTY}) / {ORIGINAL}"
-            edits.append(ReplaceExpression(node.span, template))
-            return tuple(ModuleEdit(module, edit) for edit in edits)
+            template, below = RESULT_OR_EMPTY, f" / {ORIGINAL}"
         else:
             template = f"os.path.join({RESULT_OR_EMPTY}, {ORIGINAL})"
         if is_path:
             path_class = self._path_class(module)
             if path_class is None:
                 return ()
-            template = f"{path_class}({template})"
+            template = f"{path_class}({template}){below}"
         edits.append(ReplaceExpression(node.span, template))
         return tuple(ModuleEdit(module, edit) for edit in edits)
 
