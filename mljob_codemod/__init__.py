@@ -1,6 +1,6 @@
 """A codemod that turns a local Python machine learning script or project into a Snowflake ML Job.
 
-``check`` and ``apply`` do what the commands of the same names do. They import the engine when they are
+``check`` and ``apply`` do what the commands of the same names do. They import what does it when they are
 called: the command line, which imports this package too, has to start at once.
 """
 
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import os
 
+    from mljob_codemod.checking import Report
     from mljob_codemod.config import Settings
-    from mljob_codemod.engine import ChangeSet, Report
+    from mljob_codemod.converting import ChangeSet
     from mljob_codemod.errors import InputError
 
 __all__ = ["Applied", "apply", "check"]
@@ -40,10 +41,10 @@ def check(
     Without ``settings``, those of the settings file nearest to ``paths`` count. Paths are relative to the
     working directory, as those in the report. Raises ``ConfigError`` for a mistake in the settings file.
     """
-    from mljob_codemod import engine
+    from mljob_codemod import checking
 
     chosen = [Path(path) for path in paths]
-    return engine.check(chosen, _settings(chosen, settings))
+    return checking.check(chosen, _settings(chosen, settings))
 
 
 def apply(
@@ -57,13 +58,13 @@ def apply(
     All files of a change set are written or none. With ``write=False`` nothing is written at all.
     Raises ``ToolFault``, and writes nothing, when a rewrite fails its proof.
     """
-    from mljob_codemod import engine
+    from mljob_codemod import checking, converting
     from mljob_codemod.writing import write_change_sets
 
     chosen = [Path(path) for path in paths]
     settings = _settings(chosen, settings)
-    report = engine.check(chosen, settings)
-    change_sets = engine.convert(report, settings)
+    report = checking.check(chosen, settings)
+    change_sets = converting.convert(report, settings)
     errors: list[InputError] = []
     if write:
         change_sets, errors = write_change_sets(change_sets)

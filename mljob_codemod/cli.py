@@ -1,6 +1,6 @@
-"""The command line: options to settings, one call of the engine, a report, an exit status.
+"""The command line: options to settings, one call of what checks or converts, a report, an exit status.
 
-What is slow to import (LibCST behind the engine, rich) is imported where it is used, so that ``--help``
+What is slow to import (LibCST behind the checks, rich) is imported where it is used, so that ``--help``
 and shell completion answer at once.
 """
 
@@ -26,7 +26,7 @@ from mljob_codemod.errors import InputError, MljobError, ToolFault
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from mljob_codemod.engine import Report
+    from mljob_codemod.checking import Report
 
 CLEAN, PENDING, FAILED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses: nothing to do, or done; findings or changes pending; usage or input error; Ctrl-C."""
@@ -222,7 +222,7 @@ def apply(
     paths = paths or (Path(),)
     settings = _settings(paths, options)
     report = _check(paths, settings)
-    from mljob_codemod.engine import convert
+    from mljob_codemod.converting import convert
 
     errors = list(report.errors)
     change_sets = convert(report, settings, errors)
@@ -342,7 +342,7 @@ def _plain(value: object) -> object:
 
 
 def _check(paths: Sequence[Path], settings: Settings) -> Report:
-    from mljob_codemod.engine import check as find
+    from mljob_codemod.checking import check as find
 
     with _Progress() as progress:
         return find(paths, settings, progress)

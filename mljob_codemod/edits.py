@@ -2,7 +2,7 @@
 
 An edit names a node by its span, the offsets in characters of the decoded source. Templates are
 Python text in which ``__original__`` stands for the node as it is after the edits inside it.
-``transformer.py`` carries edits out.
+``rewriting/transformer.py`` carries edits out.
 """
 
 from __future__ import annotations

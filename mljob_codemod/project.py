@@ -14,8 +14,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from mljob_codemod.errors import InputError
-from mljob_codemod.reading import FileFacts, read_body, read_files
-from mljob_codemod.scopes import ModuleIndex
+from mljob_codemod.syntax.reading import FileFacts, read_body, read_files
+from mljob_codemod.syntax.scopes import ModuleIndex
 
 _TOP_MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg", "mljob.toml", "requirements.txt")
 _STDLIB = frozenset(sys.stdlib_module_names)

@@ -18,7 +18,7 @@ from mljob_codemod.discovery import link_leaves_tree, shown_path
 from mljob_codemod.errors import InputError
 
 if TYPE_CHECKING:
-    from mljob_codemod.engine import ChangeSet, FileChange
+    from mljob_codemod.converting import ChangeSet, FileChange
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,19 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
+from mljob_codemod.analysis.names import Program
+from mljob_codemod.analysis.options import find_options
+from mljob_codemod.analysis.values import PathEvaluator
 from mljob_codemod.codemods.base import Job
 from mljob_codemod.codemods.inserted import HELPERS
 from mljob_codemod.config import Settings
 from mljob_codemod.edits import Edit
 from mljob_codemod.findings import Finding
-from mljob_codemod.names import Program
-from mljob_codemod.options import find_options
 from mljob_codemod.plan import JobPlan
 from mljob_codemod.project import Project, ReachModules
-from mljob_codemod.reading import read_files
+from mljob_codemod.rewriting.transformer import rewrite
 from mljob_codemod.source import Source, read_source
-from mljob_codemod.transformer import rewrite
-from mljob_codemod.values import PathEvaluator
+from mljob_codemod.syntax.reading import read_files
 
 
 def make_job(

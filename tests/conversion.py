@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mljob_codemod.checking import Report, check
 from mljob_codemod.cli import apply_command
 from mljob_codemod.config import common_folder, load_settings
-from mljob_codemod.engine import ChangeSet, Report, check, convert
+from mljob_codemod.converting import ChangeSet, convert
 from mljob_codemod.reporting.diff import render_diff
 from mljob_codemod.reporting.text import render_findings
 from mljob_codemod.submission import FILE_NAME

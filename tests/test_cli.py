@@ -1,4 +1,4 @@
-"""The commands: options, output streams and exit statuses, with the engine's answers made by hand."""
+"""The commands: options, output streams and exit statuses, with the answers of what they call made by hand."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from mljob_codemod import __version__, cli, codemods, engine
+from mljob_codemod import __version__, checking, cli, codemods, converting
+from mljob_codemod.checking import Report
 from mljob_codemod.config import Settings
-from mljob_codemod.engine import ChangeSet, FileChange, Report
+from mljob_codemod.converting import ChangeSet, FileChange
 from mljob_codemod.errors import InputError, ToolFault
 from mljob_codemod.findings import (
     Documentation,
@@ -35,7 +36,7 @@ BEFORE, AFTER = b"main()\n", b"__return__ = main()\n"
 
 
 class Engine:
-    """Answers in the place of the engine, and what it was asked."""
+    """Answers in the place of the checks, and what it was asked."""
 
     def __init__(self) -> None:
         self.report = Report((), (JobPlan("train.py", ".", "train.py"),), (), 1)
@@ -69,8 +70,8 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
         monkeypatch.delenv(name, raising=False)
     Path("train.py").write_bytes(BEFORE)
     fake = Engine()
-    monkeypatch.setattr(engine, "check", fake.check)
-    monkeypatch.setattr(engine, "convert", fake.convert)
+    monkeypatch.setattr(checking, "check", fake.check)
+    monkeypatch.setattr(converting, "convert", fake.convert)
     monkeypatch.setattr(codemods, "all_rules", lambda: RULES)
     return fake
 
@@ -89,7 +90,7 @@ def finding(level: Level) -> Finding:
 
 
 def pending(fake: Engine) -> None:
-    """Give the engine one finding with a change to make for it."""
+    """Give the checks one finding with a change to make for it."""
     found = finding(Level.WARNING)
     fake.report = Report((found,), fake.report.jobs, (), 1)
     changes = (

@@ -12,8 +12,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from mljob_codemod.checking import Report
+from mljob_codemod.converting import ChangeSet, FileChange
 from mljob_codemod.edits import AddImport, ReplaceExpression, Span
-from mljob_codemod.engine import ChangeSet, FileChange, Report
 from mljob_codemod.errors import InputError
 from mljob_codemod.findings import (
     Documentation,

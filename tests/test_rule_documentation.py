@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from mljob_codemod.checking import Report, check
 from mljob_codemod.codemods import all_rules
 from mljob_codemod.config import Settings
-from mljob_codemod.engine import Report, check, convert
+from mljob_codemod.converting import convert
 from mljob_codemod.findings import Level, Rule, Safety
 from mljob_codemod.submission import FILE_NAME
 from tests.conversion import working_folder

@@ -15,7 +15,6 @@ from typing import NamedTuple
 import libcst as cst
 import pytest
 
-from mljob_codemod import transformer
 from mljob_codemod.edits import (
     AddHelper,
     AddImport,
@@ -32,11 +31,12 @@ from mljob_codemod.edits import (
     Span,
 )
 from mljob_codemod.errors import InputError, ToolFault
-from mljob_codemod.imports import NameTaken
-from mljob_codemod.positions import NodeSpans
-from mljob_codemod.proof import Applied, prove
+from mljob_codemod.rewriting import transformer
+from mljob_codemod.rewriting.imports import NameTaken
+from mljob_codemod.rewriting.proof import Applied, prove
+from mljob_codemod.rewriting.transformer import rewrite
 from mljob_codemod.source import Source, decode_source, parse_ast, parse_cst, read_source
-from mljob_codemod.transformer import rewrite
+from mljob_codemod.syntax.positions import NodeSpans
 from tests.fixture_case import FIXTURES
 
 Make = Callable[[Span], Edit]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mljob_codemod import writing
-from mljob_codemod.engine import ChangeSet, FileChange
+from mljob_codemod.converting import ChangeSet, FileChange
 from mljob_codemod.errors import InputError
 from mljob_codemod.writing import write_change_set
 

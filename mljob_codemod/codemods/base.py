@@ -10,16 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mljob_codemod.analysis.names import Program
+from mljob_codemod.analysis.options import OptionTable
+from mljob_codemod.analysis.values import PathEvaluator
 from mljob_codemod.config import Settings
 from mljob_codemod.edits import AddImport, Edit, Span
 from mljob_codemod.findings import Finding, Fix, Level, Rule, Safety
-from mljob_codemod.names import Program
-from mljob_codemod.options import OptionTable
 from mljob_codemod.plan import Evidence
-from mljob_codemod.reading import FileFacts
-from mljob_codemod.scopes import ModuleIndex, Site
 from mljob_codemod.source import Source
-from mljob_codemod.values import PathEvaluator
+from mljob_codemod.syntax.reading import FileFacts
+from mljob_codemod.syntax.scopes import ModuleIndex, Site
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mljob_codemod import records as r
+from mljob_codemod.analysis.command_line import command_line
+from mljob_codemod.analysis.entries import RETURN, Candidate, Entries, expressions
+from mljob_codemod.analysis.names import Definition, External
+from mljob_codemod.analysis.returns import Function, Kind
+from mljob_codemod.analysis.starts import Launch, Start
 from mljob_codemod.codemods.base import Job, ModuleEdit, runs_in_job
 from mljob_codemod.codemods.entry_rules import (
     ALREADY_EXITED,
@@ -25,7 +29,6 @@ from mljob_codemod.codemods.entry_rules import (
     WRAPPED,
 )
 from mljob_codemod.codemods.inserted import OUTSIDE_JOB
-from mljob_codemod.command_line import command_line
 from mljob_codemod.edits import (
     AddImport,
     AppendToBlock,
@@ -37,13 +40,10 @@ from mljob_codemod.edits import (
     ReplaceStatement,
     Span,
 )
-from mljob_codemod.entries import RETURN, Candidate, Entries, expressions
 from mljob_codemod.findings import Finding, Level, Rule, Safety
-from mljob_codemod.names import Definition, External
 from mljob_codemod.plan import Entry, JobPlan
-from mljob_codemod.returns import Function, Kind
-from mljob_codemod.scopes import Scope, walk
-from mljob_codemod.starts import Launch, Start
+from mljob_codemod.syntax import records as r
+from mljob_codemod.syntax.scopes import Scope, walk
 
 __all__ = ["RULES", "TRIGGER_WORDS", "describe", "find"]
 

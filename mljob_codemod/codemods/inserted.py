@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from mljob_codemod.analysis.options import RESULT_VARIABLE
+from mljob_codemod.analysis.values import SCRATCH_VARIABLE
 from mljob_codemod.edits import HelperText
-from mljob_codemod.options import RESULT_VARIABLE
-from mljob_codemod.values import SCRATCH_VARIABLE
 
 IN_JOB = f'"{RESULT_VARIABLE}" in os.environ'
 OUTSIDE_JOB = f'"{RESULT_VARIABLE}" not in os.environ'

@@ -7,7 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from mljob_codemod import records as r
+from mljob_codemod.analysis.names import External, last_name
+from mljob_codemod.analysis.options import RESULT_VARIABLE, Option
+from mljob_codemod.analysis.path_uses import PathUse as Use
+from mljob_codemod.analysis.path_uses import Role, UseFinder
+from mljob_codemod.analysis.reachability import Reachability
+from mljob_codemod.analysis.results import (
+    OptionResult,
+    Place,
+    ResultFinder,
+    Results,
+    is_cache,
+    normal,
+)
+from mljob_codemod.analysis.values import PathValue, Root
 from mljob_codemod.codemods.base import Job, ModuleEdit
 from mljob_codemod.codemods.inserted import (
     EXPAND_ARGUMENTS,
@@ -39,18 +52,12 @@ from mljob_codemod.edits import (
     ReplaceExpression,
 )
 from mljob_codemod.findings import Finding, Level
-from mljob_codemod.names import External, last_name
-from mljob_codemod.options import RESULT_VARIABLE, Option
-from mljob_codemod.path_uses import PathUse as Use
-from mljob_codemod.path_uses import Role, UseFinder
 from mljob_codemod.plan import JobPlan, OutputArgument, PathUse
-from mljob_codemod.reachability import Reachability
-from mljob_codemod.results import OptionResult, Place, ResultFinder, Results, is_cache, normal
 from mljob_codemod.rules import call_rules
 from mljob_codemod.rules.options import option_rules
-from mljob_codemod.scopes import NOWHERE, ModuleIndex, Scope, walk
 from mljob_codemod.source import Source
-from mljob_codemod.values import PathValue, Root
+from mljob_codemod.syntax import records as r
+from mljob_codemod.syntax.scopes import NOWHERE, ModuleIndex, Scope, walk
 
 _PROCESS_LIBRARIES = (
     "multiprocessing concurrent joblib torch.multiprocessing torch.utils.data billiard pathos loky"

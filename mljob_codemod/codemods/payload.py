@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mljob_codemod import records as r
 from mljob_codemod.codemods.base import Job
 from mljob_codemod.findings import Documentation, Finding, Level, Rule
 from mljob_codemod.plan import JobPlan
-from mljob_codemod.scopes import walk_statements
+from mljob_codemod.syntax import records as r
+from mljob_codemod.syntax.scopes import walk_statements
 
 _LAUNCHER = "https://docs.snowflake.com/en/developer-guide/snowflake-ml/ml-jobs/overview"
 

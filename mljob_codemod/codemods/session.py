@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mljob_codemod import records as r
+from mljob_codemod.analysis.credentials import find_credentials
+from mljob_codemod.analysis.names import Definition, External, argument_at
 from mljob_codemod.codemods.base import Job, ModuleEdit, runs_in_job
 from mljob_codemod.codemods.session_rules import (
     CONNECTOR,
@@ -20,12 +21,11 @@ from mljob_codemod.codemods.session_rules import (
     VARIABLES,
     WAREHOUSE,
 )
-from mljob_codemod.credentials import find_credentials
 from mljob_codemod.edits import RenameAttribute, Span
 from mljob_codemod.findings import Finding, Level
-from mljob_codemod.names import Definition, External, argument_at
 from mljob_codemod.plan import JobPlan
-from mljob_codemod.scopes import Scope, Site, walk, walk_statements
+from mljob_codemod.syntax import records as r
+from mljob_codemod.syntax.scopes import Scope, Site, walk, walk_statements
 
 __all__ = ["RULES", "TRIGGER_WORDS", "describe", "find"]
 

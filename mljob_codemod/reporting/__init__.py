@@ -1,1 +1,1 @@
-"""Reports: one module each, from what the engine found to what a reader, person or program, is given."""
+"""Reports: one module each, from what a run found to what a reader, person or program, is given."""

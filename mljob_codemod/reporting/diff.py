@@ -17,7 +17,7 @@ from mljob_codemod.source import decode_source
 from mljob_codemod.submission import FILE_NAME
 
 if TYPE_CHECKING:
-    from mljob_codemod.engine import ChangeSet, FileChange
+    from mljob_codemod.converting import ChangeSet, FileChange
 
 CONTEXT = 3
 _NO_NEWLINE = b"\n\\ No newline at end of file\n"

@@ -13,7 +13,8 @@ from mljob_codemod.findings import Finding, Position
 from mljob_codemod.plan import JobPlan
 
 if TYPE_CHECKING:
-    from mljob_codemod.engine import ChangeSet, Report
+    from mljob_codemod.checking import Report
+    from mljob_codemod.converting import ChangeSet
 
 VERSION = 1
 

@@ -19,7 +19,8 @@ from mljob_codemod.plan import JobPlan
 from mljob_codemod.source import read_source
 
 if TYPE_CHECKING:
-    from mljob_codemod.engine import ChangeSet, Report
+    from mljob_codemod.checking import Report
+    from mljob_codemod.converting import ChangeSet
 
 TAB = 4
 WIDEST = 110

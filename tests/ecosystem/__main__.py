@@ -31,8 +31,9 @@ from pathlib import Path
 from types import FrameType
 
 from benchmarks.process_tree import MemoryWatcher
+from mljob_codemod.checking import check
 from mljob_codemod.config import Settings
-from mljob_codemod.engine import ChangeSet, FileChange, check, convert
+from mljob_codemod.converting import ChangeSet, FileChange, convert
 from mljob_codemod.errors import InputError, MljobError
 from mljob_codemod.findings import Safety
 from mljob_codemod.reporting.diff import render_diff

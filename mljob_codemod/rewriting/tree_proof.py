@@ -8,7 +8,6 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Union, cast
 
-from mljob_codemod.arguments import argument_index
 from mljob_codemod.edits import (
     ORIGINAL,
     AppendToBlock,
@@ -22,9 +21,10 @@ from mljob_codemod.edits import (
     ReplaceStatement,
     Span,
 )
+from mljob_codemod.rewriting.arguments import argument_index
 
 if TYPE_CHECKING:
-    from mljob_codemod.proof import Applied
+    from mljob_codemod.rewriting.proof import Applied
     from mljob_codemod.source import Source
 
 _Place = tuple[int, int, int, int]

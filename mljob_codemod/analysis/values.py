@@ -13,10 +13,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from mljob_codemod import records as r
-from mljob_codemod.names import Definition, External, LocalModule, Program, argument_at, last_name
-from mljob_codemod.options import RESULT_VARIABLE, Option, OptionTable
-from mljob_codemod.scopes import Binding, Scope
+from mljob_codemod.analysis.names import (
+    Definition,
+    External,
+    LocalModule,
+    Program,
+    argument_at,
+    last_name,
+)
+from mljob_codemod.analysis.options import RESULT_VARIABLE, Option, OptionTable
+from mljob_codemod.syntax import records as r
+from mljob_codemod.syntax.scopes import Binding, Scope
 
 SCRATCH_VARIABLE = "MLJOB_SCRATCH"
 """Where the scratch folder of a job is told to its processes (``codemods/inserted.py``)."""

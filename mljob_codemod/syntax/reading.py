@@ -16,8 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from mljob_codemod.errors import InputError
-from mljob_codemod.records import Block
 from mljob_codemod.source import Source, parse_ast, parse_cst, read_source
+from mljob_codemod.syntax.records import Block
 
 PARALLEL_FROM = 24
 """Fewer files than these are read in this process: starting another costs about as much."""
@@ -110,7 +110,7 @@ def facts_of(source: Source) -> FileFacts:
 
 def read_body(source: Source) -> Block:
     """The records of a file. Raises ``InputError`` when LibCST does not understand it."""
-    from mljob_codemod.visitor import read_tree
+    from mljob_codemod.syntax.visitor import read_tree
 
     try:
         return read_tree(parse_cst(source))

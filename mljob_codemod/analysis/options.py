@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Union
 
-from mljob_codemod import records as r
+from mljob_codemod.analysis.names import Definition, External, Program, argument_at, last_name
 from mljob_codemod.edits import Span
-from mljob_codemod.names import Definition, External, Program, argument_at, last_name
-from mljob_codemod.scopes import ModuleIndex, Scope, Site, walk
+from mljob_codemod.syntax import records as r
+from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site, walk
 
 RESULT_VARIABLE = "MLRS_STAGE_RESULT_PATH"
 """The environment variable that names the folder whose files a job keeps."""

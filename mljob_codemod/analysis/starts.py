@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Union
 
-from mljob_codemod import records as r
+from mljob_codemod.analysis.names import Definition, External, Program
+from mljob_codemod.analysis.options import CLICK
+from mljob_codemod.analysis.returns import Function, Returns
 from mljob_codemod.edits import Span
-from mljob_codemod.names import Definition, External, Program
-from mljob_codemod.options import CLICK
-from mljob_codemod.returns import Function, Returns
-from mljob_codemod.scopes import blocks_of, walk
+from mljob_codemod.syntax import records as r
+from mljob_codemod.syntax.scopes import blocks_of, walk
 
 _RUNS_COROUTINE = frozenset(
     {"asyncio.run", "uvloop.run", "nest_asyncio.run", "asyncio.get_event_loop"}

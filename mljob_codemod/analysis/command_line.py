@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from mljob_codemod import records as r
-from mljob_codemod.names import Definition, External, Program, last_name
-from mljob_codemod.options import CLICK
-from mljob_codemod.scopes import ModuleIndex, Scope
-from mljob_codemod.starts import Launch
+from mljob_codemod.analysis.names import Definition, External, Program, last_name
+from mljob_codemod.analysis.options import CLICK
+from mljob_codemod.analysis.starts import Launch
+from mljob_codemod.syntax import records as r
+from mljob_codemod.syntax.scopes import ModuleIndex, Scope
 
 _BY_LAUNCH = {
     Launch.CLICK: "click",

@@ -2,7 +2,7 @@
 
 A tree of LibCST nodes is large and does not travel between processes; these records are small, pickle
 fast, and hold what the codemods ask about. Every record ends in ``span``. Whitespace, punctuation and
-comments are gone: rewriting goes back to the tree itself (``transformer.py``).
+comments are gone: rewriting goes back to the tree itself (``rewriting/transformer.py``).
 """
 
 from __future__ import annotations

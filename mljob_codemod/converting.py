@@ -1,34 +1,25 @@
-"""The way from paths to findings and plans, and from findings to changed files.
+"""The way from findings to changed files: edits and ``submit_job.py``, proven before anything is written.
 
-source -> findings -> plan -> edits and submit_job.py -> report. Nothing here prints, and nothing here
-writes: ``writing.py`` does.
+Nothing here prints, and nothing here writes: ``writing.py`` does.
 """
 
 from __future__ import annotations
 
 import codecs
-import os.path
-import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from mljob_codemod.codemods import all_rules, codemods
-from mljob_codemod.codemods.base import Job
+from mljob_codemod.checking import Report, is_wanted, job_findings, open_job
 from mljob_codemod.codemods.inserted import HELPERS
 from mljob_codemod.config import Settings
-from mljob_codemod.discovery import discover, shown_path
+from mljob_codemod.discovery import shown_path
 from mljob_codemod.edits import AddHelper, Edit
 from mljob_codemod.errors import InputError, MljobError, ToolFault
 from mljob_codemod.findings import Finding, Location, Safety
-from mljob_codemod.names import Program
-from mljob_codemod.options import find_options
 from mljob_codemod.plan import Evidence, JobPlan, OutputArgument, Package, Service
-from mljob_codemod.project import Project, Reach, ReachModules
-from mljob_codemod.reading import FileFacts, facts_of, read_files
-from mljob_codemod.scopes import ModuleIndex
+from mljob_codemod.project import Project
 from mljob_codemod.source import Source
 from mljob_codemod.submission import (
     FILE_NAME,
@@ -37,24 +28,9 @@ from mljob_codemod.submission import (
     render_submission,
     submission_state,
 )
-from mljob_codemod.values import PathEvaluator
+from mljob_codemod.syntax.reading import facts_of
 
-Progress = Callable[[int, int], None]
 _Placed = TypeVar("_Placed", Evidence, OutputArgument, Package, Service)
-
-
-@dataclass(frozen=True)
-class Report:
-    """What ``check`` found. ``errors`` are files that could not be read; the rest went on."""
-
-    findings: tuple[Finding, ...]
-    jobs: tuple[JobPlan, ...]
-    errors: tuple[InputError, ...]
-    files: int
-    sources: dict[str, Source] = field(default_factory=dict)
-    """The files that findings are in, by their shown path."""
-    project: Project | None = field(default=None, repr=False)
-    """What was read, for the proof that a second run has nothing to do."""
 
 
 @dataclass(frozen=True)
@@ -75,164 +51,6 @@ class ChangeSet:
     changes: tuple[FileChange, ...]
     applied: tuple[Finding, ...]
     notices: tuple[str, ...] = ()
-
-
-# check
-
-
-def check(paths: Sequence[Path], settings: Settings, progress: Progress | None = None) -> Report:
-    """Findings and plans of every script among ``paths``."""
-    discovery = discover(paths, settings)
-    errors = list(discovery.errors)
-    read = read_files([(file.path, file.shown) for file in discovery.files], progress)
-    project = Project(read, shown_path)
-    given = {file.path for file in discovery.files if file.given}
-    findings: dict[tuple[object, ...], Finding] = {}
-    plans: list[JobPlan] = []
-    sources: dict[str, Source] = {}
-    for script in project.scripts(given):
-        job, plan = _open_job(project, script, settings)
-        for finding in _job_findings(job):
-            key = (finding.code, finding.location, finding.message, finding.job)
-            findings.setdefault(key, finding)
-        plans.append(plan)
-        for facts in job.files:
-            if facts.source is not None:
-                sources[facts.shown] = facts.source
-    errors += [facts.error for facts in project.files.values() if facts.error is not None]
-    kept = [finding for finding in findings.values() if _is_wanted(finding, settings, sources)]
-    kept.sort(key=lambda found: (found.location, found.code))
-    return Report(tuple(kept), tuple(plans), tuple(errors), len(discovery.files), sources, project)
-
-
-def _open_job(project: Project, script: FileFacts, settings: Settings) -> tuple[Job, JobPlan]:
-    """A script's program, and its plan as the codemods fill it."""
-    reach = project.reach(script)
-    modules = ReachModules(project, reach)
-    program = Program(str(script.path), modules, reach.locate)
-    options = find_options(program, _read_beside)
-    root = _payload_root(script, reach, settings)
-    job = Job(
-        shown=script.shown,
-        path=script.path,
-        root=root,
-        program=program,
-        options=options,
-        paths=PathEvaluator(program, options),
-        settings=settings,
-        sources=lambda module: _source_of(reach, module),
-        exists=lambda text: _exists(script.path, root, text),
-        import_roots=tuple(reach.roots),
-        find_import=lambda module: _import_root(project, script, module),
-        files=tuple(reach.files.values()),
-    )
-    local = [facts.shown for path, facts in reach.files.items() if path != script.path]
-    plan = JobPlan(
-        script=script.shown,
-        root=shown_path(root),
-        entrypoint=script.path.relative_to(root).as_posix(),
-        method="submit_directory" if local else "submit_file",
-        local_modules=sorted(local),
-    )
-    for codemod in codemods():
-        codemod.describe(job, plan)
-    _take_inputs_along(job, plan, reach)
-    pool = settings.job(script.path).compute_pool or settings.compute_pool
-    if pool is not None:
-        plan.compute = replace(plan.compute, compute_pool=pool)
-    return job, plan
-
-
-def _import_root(project: Project, script: FileFacts, module: str) -> Path | None:
-    """The folder from which ``import module`` in ``script`` finds a file of the project."""
-    found = project.find_module(script.path, 0, module, project.search_path(script.path))
-    return None if found is None else found[1]
-
-
-def _take_inputs_along(job: Job, plan: JobPlan, reach: Reach) -> None:
-    """Send the folder when the script reads files of it, and the one that they are relative to."""
-    targets = {os.path.normpath(use.target) for use in plan.local_inputs}
-    present = {target for target in targets if job.exists(target) and not target.startswith("/")}
-    if not present:
-        return
-    plan.method = "submit_directory"
-    folder = job.path.parent
-    beside = {target for target in present if (folder / target).exists()}
-    needed = [(folder / target).resolve() for target in beside if target.startswith("..")]
-    from_top = present - beside
-    # A folder above can be the root only when no import needs the script's own folder on the path.
-    if not (needed or from_top) or folder in reach.roots:
-        return
-    for root in (job.root, *job.root.parents):
-        found = all((root / target).exists() for target in from_top)
-        if found and all(path.is_relative_to(root) for path in needed):
-            plan.root = shown_path(root)
-            plan.entrypoint = job.path.relative_to(root).as_posix()
-            return
-        if root == Path.cwd():
-            return
-
-
-def _payload_root(script: FileFacts, reach: Reach, settings: Settings) -> Path:
-    """The smallest folder that holds the script and from which its local imports resolve."""
-    settled = settings.job(script.path).root
-    if settled is not None:
-        return (settings.folder / settled).resolve()
-    folders = [script.path.parent, *reach.roots]
-    above = [root for root in folders if script.path.is_relative_to(root)]
-    root = min(above, key=lambda folder: len(folder.parts))
-    while not all(path.is_relative_to(root) for path in reach.files):
-        root = root.parent
-    return root
-
-
-def _exists(script: Path, root: Path, text: str) -> bool:
-    """Whether a path that the script names is there, seen from where scripts are started."""
-    if not text or "<" in text:
-        return False
-    if any(character in text for character in "*?["):
-        text = re.split(r"[*?\[]", text)[0].rpartition("/")[0]
-        if not text:
-            return False
-    folders = dict.fromkeys((script.parent, root, Path.cwd()))
-    return any((folder / os.path.normpath(text)).exists() for folder in folders)
-
-
-def _read_beside(module: str, path: str) -> str | None:
-    """The text of a file named relative to a module's folder."""
-    try:
-        return (Path(module).parent / path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return None
-
-
-def _source_of(reach: Reach, module: ModuleIndex) -> Source:
-    source = reach.files[Path(module.key)].source
-    assert source is not None  # a module is made of a file that was read
-    return source
-
-
-def _job_findings(job: Job) -> Iterable[Finding]:
-    for codemod in codemods():
-        yield from codemod.find(job)
-
-
-@cache
-def _rule_names() -> dict[str, str]:
-    return {rule.code: rule.name for rule in all_rules()}
-
-
-def _is_wanted(finding: Finding, settings: Settings, sources: dict[str, Source]) -> bool:
-    if not settings.is_selected(finding.code, _rule_names()[finding.code]):
-        return False
-    source = sources.get(finding.location.path)
-    return source is None or not any(
-        source.silences(line, finding.code)
-        for line in {finding.location.start.line, finding.location.end.line}
-    )
-
-
-# apply
 
 
 def convert(
@@ -278,9 +96,9 @@ def _prove_stable(change_set: ChangeSet, report: Report, settings: Settings) -> 
     sources = {facts.shown: facts.source for facts in files.values() if facts.source is not None}
     for facts in files.values():
         if facts.shown in change_set.scripts and new:
-            job, _ = _open_job(project, facts, settings)
-            for finding in _job_findings(job):
-                if _is_wanted(finding, settings, sources) and _applicable(finding, settings):
+            job, _ = open_job(project, facts, settings)
+            for finding in job_findings(job):
+                if is_wanted(finding, settings, sources) and _applicable(finding, settings):
                     raise ToolFault(
                         f"{finding.location.path}:{finding.location.start.line}: a second run would "
                         f"still apply {finding.code}, so nothing of {facts.shown} was written"
@@ -402,7 +220,7 @@ def _after_rewrite(plan: JobPlan, lines: dict[str, list[int]]) -> JobPlan:
 
 
 def _rewritten(source: Source, edits: Sequence[Edit]) -> FileChange | None:
-    from mljob_codemod.transformer import rewrite  # ``check`` has no use for it
+    from mljob_codemod.rewriting.transformer import rewrite  # ``check`` has no use for it
 
     after = rewrite(source, edits, HELPERS)
     if after == source.text:

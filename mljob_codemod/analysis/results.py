@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
-from mljob_codemod import records as r
-from mljob_codemod.names import argument_at, last_name
-from mljob_codemod.options import Option
-from mljob_codemod.path_uses import PathUse, Role
+from mljob_codemod.analysis.names import argument_at, last_name
+from mljob_codemod.analysis.options import Option
+from mljob_codemod.analysis.path_uses import PathUse, Role
+from mljob_codemod.analysis.values import PathValue, Root
 from mljob_codemod.rules import Kind, Manner, Reader
 from mljob_codemod.rules.cloud import output_variables
-from mljob_codemod.scopes import NOWHERE, ModuleIndex, Scope
-from mljob_codemod.values import PathValue, Root
+from mljob_codemod.syntax import records as r
+from mljob_codemod.syntax.scopes import NOWHERE, ModuleIndex, Scope
 
 _FIXED_ROOTS = (Root.LITERAL, Root.SCRIPT_FOLDER, Root.WORKING_FOLDER, Root.HOME)
 _DOWNLOADING = ("download", "maybe_download", "fetch", "extract", "unzip", "untar")

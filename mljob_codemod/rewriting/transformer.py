@@ -15,7 +15,6 @@ from typing import cast
 import libcst as cst
 from libcst._nodes.internal import CodegenState
 
-from mljob_codemod.arguments import with_argument
 from mljob_codemod.edits import (
     ORIGINAL,
     AddHelper,
@@ -33,17 +32,16 @@ from mljob_codemod.edits import (
     Span,
 )
 from mljob_codemod.errors import InputError, ToolFault
-from mljob_codemod.imports import (
+from mljob_codemod.rewriting.arguments import with_argument
+from mljob_codemod.rewriting.imports import (
     NameTaken,
     add_function,
     add_import,
     is_taken,
 )
-from mljob_codemod.positions import NodeSpans
-from mljob_codemod.precedence import in_parentheses, parenthesised
-from mljob_codemod.proof import Applied, PlacedEdit, prove
-from mljob_codemod.source import Source, parse_ast, parse_cst
-from mljob_codemod.statements import (
+from mljob_codemod.rewriting.precedence import in_parentheses, parenthesised
+from mljob_codemod.rewriting.proof import Applied, PlacedEdit, prove
+from mljob_codemod.rewriting.statements import (
     Fill,
     Replacement,
     Statement,
@@ -57,6 +55,8 @@ from mljob_codemod.statements import (
     with_leading_lines,
     with_newline_of,
 )
+from mljob_codemod.source import Source, parse_ast, parse_cst
+from mljob_codemod.syntax.positions import NodeSpans
 
 __all__ = ["NameTaken", "rewrite"]
 

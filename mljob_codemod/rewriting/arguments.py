@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
-from mljob_codemod.precedence import in_parentheses
+from mljob_codemod.rewriting.precedence import in_parentheses
 
 _NOTHING = cst.SimpleWhitespace("")
 _SPACE = cst.SimpleWhitespace(" ")

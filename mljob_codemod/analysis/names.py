@@ -10,9 +10,9 @@ import builtins
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, Union
 
-from mljob_codemod import records as r
 from mljob_codemod.edits import Span
-from mljob_codemod.scopes import Binding, ModuleIndex, Scope, Site
+from mljob_codemod.syntax import records as r
+from mljob_codemod.syntax.scopes import Binding, ModuleIndex, Scope, Site
 
 _BUILTINS = frozenset(dir(builtins))
 _DEPTH = 24

@@ -14,7 +14,7 @@ import libcst as cst
 from libcst.helpers import get_full_name_for_node
 
 from mljob_codemod.errors import MljobError
-from mljob_codemod.statements import Statement, with_newline_of
+from mljob_codemod.rewriting.statements import Statement, with_newline_of
 
 
 class NameTaken(MljobError):

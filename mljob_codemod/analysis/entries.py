@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from mljob_codemod import records as r
-from mljob_codemod.names import Program
-from mljob_codemod.scopes import blocks_of, walk, walk_statements
-from mljob_codemod.starts import BY_FRAMEWORK, Launch, Start, Starts
+from mljob_codemod.analysis.names import Program
+from mljob_codemod.analysis.starts import BY_FRAMEWORK, Launch, Start, Starts
+from mljob_codemod.syntax import records as r
+from mljob_codemod.syntax.scopes import blocks_of, walk, walk_statements
 
 RETURN = "__return__"
 _PREPARES = frozenset(

@@ -28,7 +28,7 @@ from mljob_codemod.edits import (
 )
 
 if TYPE_CHECKING:
-    from mljob_codemod.proof import Applied, PlacedEdit
+    from mljob_codemod.rewriting.proof import Applied, PlacedEdit
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _COMMENT_LINE = re.compile(r"[ \t\f]*(?:#|\r|\n|\Z)")

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
-from mljob_codemod import records as r
-from mljob_codemod.names import Definition, External, Program, argument_at, last_name
+from mljob_codemod.analysis.names import Definition, External, Program, argument_at, last_name
+from mljob_codemod.analysis.values import PathEvaluator, PathValue, Root
 from mljob_codemod.rules import Argument, CallRules, Manner, PathCall, Reader, Writer
 from mljob_codemod.rules.calls import CallTable
-from mljob_codemod.scopes import ModuleIndex, Site
-from mljob_codemod.values import PathEvaluator, PathValue, Root
+from mljob_codemod.syntax import records as r
+from mljob_codemod.syntax.scopes import ModuleIndex, Site
 
 
 class Role(Enum):

@@ -9,7 +9,7 @@ from typing import Union
 import libcst as cst
 
 from mljob_codemod.edits import ORIGINAL
-from mljob_codemod.precedence import parenthesised
+from mljob_codemod.rewriting.precedence import parenthesised
 
 Statement = Union[cst.SimpleStatementLine, cst.BaseCompoundStatement]
 Replacement = Union[cst.BaseSmallStatement, Sequence[Statement]]

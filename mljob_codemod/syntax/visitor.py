@@ -12,9 +12,9 @@ from typing import Any
 
 import libcst as cst
 
-from mljob_codemod import records as r
 from mljob_codemod.edits import Span
-from mljob_codemod.positions import NodeSpans
+from mljob_codemod.syntax import records as r
+from mljob_codemod.syntax.positions import NodeSpans
 
 _NAMED_VALUES: dict[str, bool | None] = {"True": True, "False": False, "None": None}
 

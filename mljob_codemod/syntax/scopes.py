@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, Union
 
-from mljob_codemod import records as r
 from mljob_codemod.edits import Span
+from mljob_codemod.syntax import records as r
 
 NOWHERE = Span(-1, -1)
 """Of an expression that the source does not write out, such as what ``name += part`` assigns."""

@@ -47,8 +47,8 @@ def prove(source: Source, old: ast.Module, applied: Applied, text: str) -> None:
     """
     import libcst
 
-    from mljob_codemod.text_proof import differs_in_text
-    from mljob_codemod.tree_proof import difference_of_trees
+    from mljob_codemod.rewriting.text_proof import differs_in_text
+    from mljob_codemod.rewriting.tree_proof import difference_of_trees
 
     try:
         with warnings.catch_warnings():

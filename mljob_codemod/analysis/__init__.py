@@ -1,0 +1,1 @@
+"""What the records of a script and its modules mean: names, options, paths and values, how it starts."""
