@@ -112,8 +112,12 @@ def test_text_report_shows_job_source_caret_fix_and_summary() -> None:
         render_findings(REPORT, "mljob-codemod apply train.py")
         == """\
 train.py
-  runs main() at module level · submit_directory of . · on GPU GPU_NV_S GPU_POOL · 2 nodes · \
-installs opencv-python · reaches huggingface · writes --out, 模型.pt · reads data.csv
+  runs      main() at module level, by submit_directory of .
+  on        2 nodes of GPU GPU_NV_S, pool GPU_POOL (line 1: torch)
+  installs  opencv-python (line 3)
+  reaches   huggingface (line 3)
+  writes    --out, 模型.pt
+  reads     data.csv
 
   train.py:8:1 MLJ101 a message
     8 | main()
@@ -258,11 +262,30 @@ def test_literals_beside_credentials_are_not_shown(
     assert f"| {shown}\n" in text
 
 
-def test_job_line_is_short_for_a_plain_job_and_lists_have_an_end() -> None:
+def test_a_plain_job_is_short_and_lists_have_an_end() -> None:
     plain = JobPlan("a.py", ".", "a.py", entry=Entry("guard_call", 3, "run"))
-    assert describe_job(plain) == "runs run() under its main guard · submit_file"
+    plain.compute = Compute(gpu=False)
+    assert describe_job(plain) == [
+        ("runs", "run() under its main guard, by submit_file"),
+        ("on", "CPU"),
+    ]
     plain.pip_requirements = list("abcdef")
-    assert describe_job(plain).endswith("installs a, b, c, d and 2 more")
+    assert describe_job(plain)[-1] == ("installs", "a, b, c, d and 2 more")
+
+
+def test_a_job_is_described_with_the_evidence() -> None:
+    plan = JobPlan("a.py", ".", "a.py")
+    plan.compute = Compute(
+        True, "GPU_NV_S", "POOL", nodes=2, reasons=(Evidence("net.py", 4, "x.cuda()"),)
+    )
+    plan.packages = [Package("cv2", "opencv-python", "custom", "a.py", 3)]
+    plan.pip_requirements = ["opencv-python"]
+    plan.services = [Service("wandb", ("api.wandb.ai",), "net.py", 9)]
+    assert dict(describe_job(plan)[1:]) == {
+        "on": "2 nodes of GPU GPU_NV_S, pool POOL (net.py:4: x.cuda())",
+        "installs": "opencv-python (line 3)",
+        "reaches": "wandb (net.py:9)",
+    }
 
 
 def test_json_report_fulfils_the_schema_and_the_contract() -> None:

@@ -73,7 +73,10 @@ def render_findings(
     for script, findings in by_job.items():
         lines = [paint(printable(script), bold=True)]
         if script in plans:
-            lines.append("  " + paint(describe_job(plans[script]), "cyan"))
+            lines += [
+                f"  {paint(f'{title:8}', 'cyan')}  {text}"
+                for title, text in describe_job(plans[script])
+            ]
         if script in blocked:
             lines.append("  " + paint(f"not converted {blocked[script]}", "red"))
         for finding in findings:
@@ -99,28 +102,51 @@ def _blocked(report: Report) -> dict[str, str]:
     return found
 
 
-def describe_job(plan: JobPlan) -> str:
-    """What a job is, in one line."""
+def describe_job(plan: JobPlan) -> list[tuple[str, str]]:
+    """What a job is and needs, as rows of a title and what there is to say, evidence included."""
+
+    def place(path: str, line: int) -> str:
+        return f"line {line}" if path == plan.script else f"{path}:{line}"
+
     entry = _ENTRIES.get(plan.entry.form, plan.entry.form)
-    parts = ["runs " + entry.format(callee=plan.entry.callee or "a call")]
-    where = "" if plan.method == "submit_file" else f" of {plan.root}"
-    parts.append(plan.method + where)
-    compute = plan.compute
-    if compute.gpu is not None or compute.compute_pool or compute.instance_family:
-        kind = {True: "GPU", False: "CPU", None: ""}[compute.gpu]
-        named = (kind, compute.instance_family, compute.compute_pool)
-        parts.append("on " + " ".join(name for name in named if name))
-    if compute.nodes > 1:
-        parts.append(f"{compute.nodes} nodes")
-    for word, names in (
-        ("installs", plan.pip_requirements),
-        ("reaches", [service.service for service in plan.services]),
+    sent = "" if plan.method == "submit_file" else f" of {plan.root}"
+    runs = f"{entry.format(callee=plan.entry.callee or 'a call')}, by {plan.method}{sent}"
+    custom = {package.distribution: package for package in reversed(plan.packages)}
+    rows = [
+        ("runs", [runs]),
+        ("on", [text for text in [_compute(plan, place)] if text]),
+        (
+            "installs",
+            [
+                f"{line} ({place(custom[line].path, custom[line].line)})"
+                if line in custom
+                else line
+                for line in plan.pip_requirements
+            ],
+        ),
+        (
+            "reaches",
+            [f"{each.service} ({place(each.path, each.line)})" for each in plan.services],
+        ),
         ("writes", _results(plan)),
         ("reads", [use.target for use in plan.local_inputs]),
-    ):
-        if names:
-            parts.append(f"{word} {_listed(names)}")
-    return printable(" · ".join(parts))
+    ]
+    return [(title, printable(_listed(texts))) for title, texts in rows if texts]
+
+
+def _compute(plan: JobPlan, place: Callable[[str, int], str]) -> str:
+    """Where the job runs, and the first reason for it."""
+    compute = plan.compute
+    kind = {True: "GPU", False: "CPU", None: ""}[compute.gpu]
+    text = " ".join(name for name in (kind, compute.instance_family) if name)
+    if compute.nodes > 1:
+        text = f"{compute.nodes} nodes of {text}"
+    if compute.compute_pool:
+        text += f", pool {compute.compute_pool}"
+    if compute.reasons:
+        reason = compute.reasons[0]
+        text += f" ({place(reason.path, reason.line)}: {reason.what})"
+    return text
 
 
 def _results(plan: JobPlan) -> list[str]:
