@@ -462,15 +462,44 @@ def test_mount_takes(job: Job, statement: str, artifact: str) -> None:
     assert outcome.elsewhere == {}
 
 
-def test_without_a_compiler_an_audit_hook_refuses_append(
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param("open('log', 'a')", id="append"),
+        pytest.param("os.open('log', os.O_WRONLY | os.O_CREAT | os.O_APPEND)", id="os_open_append"),
+        pytest.param("f = open('old', 'r+'); f.write('y'); f.close()", id="overwrite"),
+        pytest.param("f = open('n', 'wb'); f.seek(9); f.write(b'y'); f.close()", id="hole"),
+        pytest.param("open('old', 'r+').truncate(5)", id="ftruncate"),
+        pytest.param("os.truncate('old', 5)", id="truncate"),
+        pytest.param("import numpy; numpy.savez('a.npz', a=[1])", id="numpy_savez"),
+        pytest.param(
+            "import mmap; f = open('old', 'r+b'); mmap.mmap(f.fileno(), 0)", id="shared_mmap"
+        ),
+        pytest.param("import sqlite3; sqlite3.connect('a.db')", id="sqlite"),
+    ],
+)
+def test_without_a_compiler_python_itself_refuses(
+    job: Job, monkeypatch: pytest.MonkeyPatch, statement: str
+) -> None:
+    monkeypatch.setattr("tests.harness.inside.stage_mount_guard", lambda: Guard(None))
+    refused = job(WRITER.format(statement=statement))
+    assert refused.status == 1
+    assert "Operation not supported" in refused.stderr
+
+
+def test_without_a_compiler_writing_in_order_works(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tests.harness.inside.stage_mount_guard", lambda: Guard(None))
-    refused = job(WRITER.format(statement="open('log', 'a')"))
-    assert refused.status == 1
-    assert "Operation not supported" in refused.stderr
-    assert refused.guard.startswith("audit hook")
-    assert job(WRITER.format(statement="open('/dev/null', 'a')")).status == 0
+    statement = (
+        "import json, numpy, pathlib, shutil; json.dump([1], open('a', 'w')); numpy.save('b', [1]); "
+        "pathlib.Path('c').write_bytes(b'x'); f = open('d', 'w+', encoding='ascii'); "
+        "f.write('ab'); f.seek(0); assert f.read() == 'ab'; f.close(); shutil.copy('old', 'e'); "
+        "f = open('g', 'wb', 0); f.write(b'x'); assert f.name == 'g'; open('/dev/null', 'a')"
+    )
+    outcome = job(WRITER.format(statement=statement))
+    assert outcome.status == 0, outcome.stderr
+    assert set(outcome.artifacts) == {"old", "a", "b.npy", "c", "d", "e", "g"}
 
 
 def test_basic_config_does_nothing_because_the_launcher_has_configured_logging(job: Job) -> None:

@@ -248,6 +248,7 @@ def _request(
         **{name: str(layout.stream(name)) for name in ("stdin", "stdout", "stderr")},
         "mounts": mounts,
         "library": str(library) if library else None,
+        "guards": str(stage_mount_guard().python_guards),
         "timeout": timeout,
         "result": str(layout.result / _RESULT_NAME),
     }

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import errno
 import gc
 import json
 import logging
 import os
+import runpy
 import signal
 import sys
 import tempfile
@@ -141,23 +141,11 @@ def enter(request: dict[str, Any]) -> None:
     tempfile.tempdir = None  # the client's imports have already asked for it, under other settings
     sys.argv = request["argv"]
     sys.path[0] = os.path.dirname(request["argv"][0])
-    guard(request["mounts"], request["library"])
-
-
-def guard(mounts: list[str], library: str | None) -> None:
-    if library:
-        ctypes.CDLL(library).stage_mounts_set(os.fsencode(":".join(mounts)))
-        return
-
-    def refuse_append(event: str, arguments: tuple[Any, ...]) -> None:
-        if event != "open" or not isinstance(arguments[0], (str, bytes)):
-            return
-        path, flags = os.path.realpath(os.fsdecode(arguments[0])), arguments[2]
-        below = any(path.startswith(mount + os.sep) for mount in mounts)
-        if below and flags & os.O_APPEND and flags & os.O_ACCMODE != os.O_RDONLY:
-            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), path)
-
-    sys.addaudithook(refuse_append)
+    if request["library"]:
+        mounts = os.fsencode(":".join(request["mounts"]))
+        ctypes.CDLL(request["library"]).stage_mounts_set(mounts)
+    else:
+        runpy.run_path(request["guards"])["install"]()
 
 
 def launcher_module(path: str) -> types.ModuleType:

@@ -3,6 +3,7 @@
  * Below the folders in MLJOB_STAGE_MOUNTS (absolute real paths, separated by colons) these fail
  * with EOPNOTSUPP: opening with O_APPEND, writing anywhere but at the end of the file, ftruncate
  * and truncate, and shared writable mmap. Opening with O_RDWR or O_TRUNC is allowed.
+ * Each refusal adds a line "manner<tab>path" to the file in MLJOB_STAGE_REFUSALS, if that is set.
  *
  * Known gap: C code that moves a stdio stream back and then writes through fputs, fprintf or putc
  * is not seen, because glibc writes those without going through a replaceable symbol; fwrite is.
@@ -24,13 +25,17 @@
 #include <unistd.h>
 
 static char mounts[8 * PATH_MAX];
+static char refusals[PATH_MAX];
+static __thread char examined[PATH_MAX + NAME_MAX + 2]; /* the path that was last found to be below a mount */
 
 /* Also called directly in a forked child, whose constructors do not run again. */
 void stage_mounts_set(const char *paths) { snprintf(mounts, sizeof mounts, "%s", paths); }
 
 __attribute__((constructor)) static void read_environment(void) {
     const char *paths = getenv("MLJOB_STAGE_MOUNTS");
+    const char *file = getenv("MLJOB_STAGE_REFUSALS");
     if (paths) stage_mounts_set(paths);
+    if (file) snprintf(refusals, sizeof refusals, "%s", file);
 }
 
 static int is_below(const char *path) {
@@ -43,7 +48,17 @@ static int is_below(const char *path) {
     return 0;
 }
 
-static int refuse(void) {
+static int refuse(const char *manner) {
+    if (refusals[0]) {
+        char line[sizeof examined + 32];
+        int length = snprintf(line, sizeof line, "%s\t%s\n", manner, examined);
+        int fd = syscall(SYS_openat, AT_FDCWD, refusals, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+                         0600);
+        if (fd >= 0) {
+            syscall(SYS_write, fd, line, length);
+            syscall(SYS_close, fd);
+        }
+    }
     errno = EOPNOTSUPP;
     return -1;
 }
@@ -59,10 +74,14 @@ static int names_mount(int dirfd, const char *path) {
         snprintf(full, sizeof full, "/proc/self/fd/%d/%s", dirfd, path);
     if (realpath(full, real)) {
         below = is_below(real);
+        snprintf(examined, sizeof examined, "%s", real);
     } else {
         char *slash = strrchr(full, '/');
+        char name[NAME_MAX + 1];
+        snprintf(name, sizeof name, "%s", slash + 1);
         slash[slash == full] = '\0';
         below = realpath(full, real) && is_below(real);
+        snprintf(examined, sizeof examined, "%s/%s", real, name);
     }
     errno = saved;
     return below;
@@ -78,6 +97,7 @@ static int on_mount(int fd, struct stat *status) {
         if (length > 0) {
             real[length] = '\0';
             below = is_below(real);
+            memcpy(examined, real, length + 1);
         }
     }
     errno = saved;
@@ -96,7 +116,7 @@ static int writes_inside(int fd, off_t offset) {
 
 static int open_unless_appending(int dirfd, const char *path, int flags, mode_t mode) {
     if ((flags & O_APPEND) && (flags & O_ACCMODE) != O_RDONLY && names_mount(dirfd, path))
-        return refuse();
+        return refuse("append");
     return syscall(SYS_openat, dirfd, path, flags, mode);
 }
 
@@ -145,7 +165,7 @@ int __openat64_2(int dirfd, const char *path, int flags) {
         static FILE *(*next)(const char *, const char *);          \
         if (!next) next = dlsym(RTLD_NEXT, #name);                 \
         if (mode[0] == 'a' && names_mount(AT_FDCWD, path)) {       \
-            refuse();                                              \
+            refuse("append");                                      \
             return NULL;                                           \
         }                                                          \
         return next(path, mode);                                   \
@@ -158,7 +178,7 @@ FOPEN(fopen64)
         static FILE *(*next)(const char *, const char *, FILE *);          \
         if (!next) next = dlsym(RTLD_NEXT, #name);                         \
         if (mode[0] == 'a' && names_mount(AT_FDCWD, path)) {               \
-            refuse();                                                      \
+            refuse("append");                                              \
             return NULL;                                                   \
         }                                                                  \
         return next(path, mode, stream);                                   \
@@ -169,22 +189,22 @@ FREOPEN(freopen64)
 /* ---- writing ---- */
 
 ssize_t write(int fd, const void *data, size_t size) {
-    if (size && writes_inside(fd, -1)) return refuse();
+    if (size && writes_inside(fd, -1)) return refuse("overwrite");
     return syscall(SYS_write, fd, data, size);
 }
 ssize_t pwrite(int fd, const void *data, size_t size, off_t offset) {
-    if (size && writes_inside(fd, offset)) return refuse();
+    if (size && writes_inside(fd, offset)) return refuse("overwrite");
     return syscall(SYS_pwrite64, fd, data, size, offset);
 }
 ssize_t pwrite64(int fd, const void *data, size_t size, off64_t offset) {
     return pwrite(fd, data, size, offset);
 }
 ssize_t writev(int fd, const struct iovec *parts, int count) {
-    if (writes_inside(fd, -1)) return refuse();
+    if (writes_inside(fd, -1)) return refuse("overwrite");
     return syscall(SYS_writev, fd, parts, count);
 }
 ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset) {
-    if (writes_inside(fd, offset)) return refuse();
+    if (writes_inside(fd, offset)) return refuse("overwrite");
     return syscall(SYS_pwritev, fd, parts, count, offset, 0L);
 }
 ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset) {
@@ -198,7 +218,7 @@ size_t fwrite(const void *data, size_t size, size_t count, FILE *stream) {
     if (mounts[0] && size && count && on_mount(fileno(stream), &status)) {
         fflush(stream); /* so that the descriptor stands where the stream stands */
         if (writes_inside(fileno(stream), -1)) {
-            refuse();
+            refuse("overwrite");
             return 0;
         }
     }
@@ -209,13 +229,13 @@ size_t fwrite(const void *data, size_t size, size_t count, FILE *stream) {
 
 int ftruncate(int fd, off_t length) {
     struct stat status;
-    if (on_mount(fd, &status)) return refuse();
+    if (on_mount(fd, &status)) return refuse("truncate");
     return syscall(SYS_ftruncate, fd, length);
 }
 int ftruncate64(int fd, off64_t length) { return ftruncate(fd, length); }
 
 int truncate(const char *path, off_t length) {
-    if (names_mount(AT_FDCWD, path)) return refuse();
+    if (names_mount(AT_FDCWD, path)) return refuse("truncate");
     return syscall(SYS_truncate, path, length);
 }
 int truncate64(const char *path, off64_t length) { return truncate(path, length); }
@@ -224,7 +244,7 @@ void *mmap(void *address, size_t length, int protection, int flags, int fd, off_
     struct stat status;
     if ((flags & MAP_SHARED) && (protection & PROT_WRITE) && !(flags & MAP_ANONYMOUS) &&
         on_mount(fd, &status)) {
-        refuse();
+        refuse("map");
         return MAP_FAILED;
     }
     return (void *)syscall(SYS_mmap, address, length, protection, flags, fd, offset);
