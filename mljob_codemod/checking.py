@@ -18,6 +18,7 @@ from mljob_codemod.config import Settings
 from mljob_codemod.discovery import discover, shown_path
 from mljob_codemod.errors import InputError
 from mljob_codemod.findings import Finding
+from mljob_codemod.net import net_of
 from mljob_codemod.plan import JobPlan
 from mljob_codemod.project import Project, Reach, ReachModules
 from mljob_codemod.source import Source
@@ -53,9 +54,11 @@ def check(paths: Sequence[Path], settings: Settings, progress: Progress | None =
     sources: dict[str, Source] = {}
     for script in project.scripts(given):
         job, plan = open_job(project, script, settings)
-        for finding in job_findings(job):
+        found = list(job_findings(job))
+        for finding in found:
             key = (finding.code, finding.location, finding.message, finding.job)
             findings.setdefault(key, finding)
+        plan.net = net_of(found, settings.net_of(script.path))
         plans.append(plan)
         for facts in job.files:
             if facts.source is not None:

@@ -33,6 +33,7 @@ class JobSettings:
     query_warehouse: str | None = None
     target_instances: int | None = None
     min_instances: int | None = None
+    net: bool | str | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,10 @@ class Settings:
     target_instances: int | None = None
     """Nodes of the job; None takes what the script's own code asks for."""
     min_instances: int | None = None
+    net: bool | str | None = None
+    """Whether jobs start through the job entry; ``"auto"``, and None, where that keeps something."""
+    net_seconds: int = 300
+    """Seconds between two copies of finished files by the job entry."""
     exclude: tuple[str, ...] = ()
     """Patterns as in a .gitignore that stands beside the settings file."""
     select: tuple[str, ...] = ()
@@ -76,6 +81,12 @@ class Settings:
         relative = Path(os.path.relpath(script.absolute(), self.folder.absolute())).as_posix()
         job = self.jobs.get(relative, JobSettings())
         return job if self.return_name is None else replace(job, return_name=self.return_name)
+
+    def net_of(self, script: Path) -> bool | None:
+        """Whether ``script`` starts through the job entry; None leaves it to the plan."""
+        own = self.job(script).net
+        chosen = self.net if own is None else own
+        return chosen if isinstance(chosen, bool) else None
 
     def is_selected(self, code: str, name: str) -> bool:
         """Whether findings of the rule ``code``, called ``name``, are wanted; ``ignore`` wins."""
@@ -214,6 +225,11 @@ class _Reader:
             raise self.wrong(keys, "true or false", value)
         return value
 
+    def net(self, keys: tuple[str, ...], value: object) -> bool | str:
+        if not isinstance(value, bool) and value != "auto":
+            raise self.fail(keys, f'{keys[-1]!r} must be true, false or "auto"')
+        return value
+
     def count(self, keys: tuple[str, ...], value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
             raise self.wrong(keys, "a whole number", value)
@@ -253,6 +269,7 @@ def _read_settings(path: Path, table: Mapping[str, Any] | None, keys: tuple[str,
         "query_warehouse": reader.string,
         "target_instances": reader.count,
         "min_instances": reader.count,
+        "net": reader.net,
     }
     of_job = {"args": reader.strings, "return": reader.name, "root": reader.string, **shared}
 
@@ -273,6 +290,7 @@ def _read_settings(path: Path, table: Mapping[str, Any] | None, keys: tuple[str,
         "stage": reader.string,
         **shared,
         "integrations": reader.integrations,
+        "net_seconds": reader.count,
         "exclude": reader.strings,
         "select": reader.strings,
         "ignore": reader.strings,

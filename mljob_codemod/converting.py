@@ -24,7 +24,9 @@ from mljob_codemod.source import Source
 from mljob_codemod.submission import (
     FILE_NAME,
     SubmissionSettings,
+    entry_path,
     kept_notice,
+    render_entry,
     render_submission,
     submission_state,
 )
@@ -155,11 +157,13 @@ def _change_set(plans: Sequence[JobPlan], report: Report, settings: Settings) ->
     for plan in plans:
         by_folder.setdefault(_submission_path(plan), []).append(plan)
     for path, members in by_folder.items():
-        change, notice = _submission_change(path, members, settings)
-        if change is not None:
-            changes.append(change)
-        if notice is not None:
-            notices.append(notice)
+        texts = {path: render_submission(members, *_submission_place(path, members, settings))}
+        if any(plan.net.used for plan in members):
+            texts[entry_path(path)] = render_entry()
+        for file, text in texts.items():
+            change, notice = _generated_change(file, text)
+            changes += [] if change is None else [change]
+            notices += [] if notice is None else [notice]
     if not changes and not notices:
         return None
     return ChangeSet(scripts, tuple(changes), applied, tuple(notices))
@@ -216,6 +220,7 @@ def _after_rewrite(plan: JobPlan, lines: dict[str, list[int]]) -> JobPlan:
         packages=list(map(moved, plan.packages)),
         services=list(map(moved, plan.services)),
         output_arguments=list(map(moved, plan.output_arguments)),
+        net=replace(plan.net, reasons=tuple(map(moved, plan.net.reasons))),
     )
 
 
@@ -232,13 +237,15 @@ def _rewritten(source: Source, edits: Sequence[Edit]) -> FileChange | None:
     return FileChange(source.path, source.shown, source.encode(source.text), data)
 
 
-def _submission_change(
+def _submission_place(
     path: str, plans: Sequence[JobPlan], settings: Settings
-) -> tuple[FileChange | None, str | None]:
-    """The folder's ``submit_job.py`` when it has to change; a notice when a person edited it."""
+) -> tuple[SubmissionSettings, str]:
+    return _submission_settings(plans, settings), path.rpartition("/")[0] or "."
+
+
+def _generated_change(path: str, text: str) -> tuple[FileChange | None, str | None]:
+    """A generated file when it has to change; a notice when a person edited it."""
     file = Path(path)
-    folder = path.rpartition("/")[0] or "."
-    text = render_submission(plans, _submission_settings(plans, settings), folder)
     after = text.encode("utf-8")
     if not file.exists():
         return FileChange(file.absolute(), path, None, after), None
@@ -268,4 +275,5 @@ def _submission_settings(plans: Sequence[JobPlan], settings: Settings) -> Submis
         target_instances=first.target_instances or settings.target_instances,
         min_instances=first.min_instances or settings.min_instances,
         args={script: job.args for script, job in jobs.items() if job.args},
+        net_seconds=settings.net_seconds,
     )

@@ -154,7 +154,7 @@ def is_skipped_file(path: Path) -> bool:
         or name.endswith("_test.py")
         or name in ("conftest.py", "setup.py")
         or (name == "conf.py" and path.parent.name in ("doc", "docs", "source"))
-        or (name == "submit_job.py" and _is_generated(path))
+        or (name in ("submit_job.py", "job_entry.py") and _is_generated(path))
     )
 
 

@@ -92,6 +92,14 @@ class Compute:
     reasons: tuple[Evidence, ...] = ()
 
 
+@dataclass(frozen=True)
+class Net:
+    """Whether the job is started through the job entry, and the places whose files need that."""
+
+    used: bool = False
+    reasons: tuple[Evidence, ...] = ()
+
+
 @dataclass
 class JobPlan:
     """All that is known of one job. ``script`` names it; ``root`` is the folder that becomes the payload.
@@ -114,6 +122,7 @@ class JobPlan:
     local_inputs: list[PathUse] = field(default_factory=list)
     local_modules: list[str] = field(default_factory=list)
     distributed: str = "none"
+    net: Net = field(default_factory=Net)
     sessions: list[Evidence] = field(default_factory=list)
     cloud_env: list[Evidence] = field(default_factory=list)
     script_options: list[str] = field(default_factory=list)

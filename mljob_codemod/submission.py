@@ -19,6 +19,7 @@ from typing import Literal
 from mljob_codemod.plan import Evidence, JobPlan, OutputArgument
 
 FILE_NAME = "submit_job.py"
+ENTRY_NAME = "job_entry.py"
 
 _MARKER = "# mljob-codemod submission, sha256:"
 _WIDTH = 88  # the formatters' default: the file lies in a project whose settings we do not know
@@ -45,6 +46,7 @@ class SubmissionSettings:
     target_instances: int | None = None
     min_instances: int | None = None
     args: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    net_seconds: int = 300
 
 
 def render_submission(plans: Sequence[JobPlan], settings: SubmissionSettings, folder: str) -> str:
@@ -54,10 +56,22 @@ def render_submission(plans: Sequence[JobPlan], settings: SubmissionSettings, fo
         "TITLE": _title(names),
         "USAGE": f"python {FILE_NAME} {'SCRIPT ' * (len(plans) > 1)}[--wait] [-- ARGUMENTS ...]",
         "SETTINGS": "\n".join(_settings_lines(settings)),
+        "NET": str(settings.net_seconds),
         "JOBS": "\n".join(_job_table(plans, names, settings, folder)),
     }
     # One pass: a script's name may look like a placeholder.
     body = re.sub(r"\$([A-Z]+)\b", lambda m: values[m[1]], _template(_blocks(plans)))
+    return f"{_MARKER}{_digest(body)}\n{body}"
+
+
+def entry_path(submission: str) -> str:
+    """Where the job entry lies: beside the ``submit_job.py`` that sends it."""
+    return posixpath.join(posixpath.dirname(submission), ENTRY_NAME)
+
+
+def render_entry() -> str:
+    """The text of ``job_entry.py``: the module of this package, marked as generated."""
+    body = files("mljob_codemod").joinpath(ENTRY_NAME).read_text("utf-8")
     return f"{_MARKER}{_digest(body)}\n{body}"
 
 
@@ -88,19 +102,35 @@ def _digest(body: str) -> str:
 
 def _blocks(plans: Sequence[JobPlan]) -> frozenset[str]:
     """The names of the template's blocks that these jobs need."""
-    methods = {plan.method for plan in plans}
     blocks = {"several" if len(plans) > 1 else "single"}
+    methods = {plan.method for plan in plans}
+    nets = {plan.net.used for plan in plans}
     if "submit_directory" in methods:
         blocks.add("directory")
     if len(methods) > 1:
         blocks.add("mixed")
-    elif methods == {"submit_file"}:
+    files = {plan.net.used for plan in plans if plan.method == "submit_file"}
+    if methods == {"submit_file"} and nets == {False}:
         blocks.add("file_only")
+    elif False in files:
+        blocks.add("either_net" if True in nets else "either")
+    if "file_only" not in blocks:
+        blocks.add("payload")
+        blocks.add("net" if True in nets else "direct")
+    if True in nets:
+        blocks.add("net_sometimes" if False in nets else "net_always")
+        laid_out = {plan.method for plan in plans if _sends_folder(plan)}
+        blocks.add("lay_out_either" if len(laid_out) > 1 else f"lay_out_{laid_out.pop()}")
     outputs = any(plan.output_arguments for plan in plans)
     blocks.add("outputs" if outputs else "no_outputs")
     if any(_shared_options(plan) for plan in plans):
         blocks.add("shared_options")
     return frozenset(blocks)
+
+
+def _sends_folder(plan: JobPlan) -> bool:
+    """Whether the job gets a folder: the project's, or one made of the script and the job entry."""
+    return plan.method == "submit_directory" or plan.net.used
 
 
 @cache
@@ -153,6 +183,7 @@ def _job_table(
         yield from _requirements(plan)
         yield from _integrations(plan, settings)
         yield from _instances(plan, settings)
+        yield from _net(plan, sometimes="net_sometimes" in _blocks(plans))
         if plan.returns:
             yield f"{_INDENT}returns_value=True,"
         yield from _outputs(plan.output_arguments)
@@ -258,6 +289,15 @@ def _instances(plan: JobPlan, settings: SubmissionSettings) -> Iterator[str]:
         if settings.min_instances is not None:
             yield from _comments(["the job starts when this many nodes are up"])
             yield f"{_INDENT}min_instances={settings.min_instances},"
+
+
+def _net(plan: JobPlan, sometimes: bool) -> Iterator[str]:
+    """Whether the job entry starts the script, and which files need that."""
+    if plan.net.used:
+        yield from _comments(["job_entry.py starts it and keeps what no rewrite can:"])
+        yield from _comments(map(_evidence, plan.net.reasons[:3]))
+        if sometimes:
+            yield f"{_INDENT}net=True,"
 
 
 def _outputs(arguments: Sequence[OutputArgument]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from mljob_codemod.config import common_folder, load_settings
 from mljob_codemod.converting import ChangeSet, convert
 from mljob_codemod.reporting.diff import render_diff
 from mljob_codemod.reporting.text import render_findings
-from mljob_codemod.submission import FILE_NAME
+from mljob_codemod.submission import ENTRY_NAME, FILE_NAME
 from mljob_codemod.writing import write_change_set
 from tests.fixture_case import Case
 
@@ -52,7 +52,10 @@ def submit_to(folder: Path, script: str, given: Sequence[str], target: Path) -> 
     spec.loader.exec_module(module)
     jobs = {str(job.root / job.entrypoint): job for job in module.JOBS.values()}
     job = jobs[str(folder / script)]
-    if getattr(job, "whole_folder", hasattr(module, "copy_payload")):
+    net = hasattr(module, "lay_out") and getattr(job, "net", True)
+    if net:
+        module.lay_out(job, target)
+    elif getattr(job, "whole_folder", hasattr(module, "copy_payload")):
         module.copy_payload(job, target)
     else:
         target.mkdir(parents=True)
@@ -63,6 +66,9 @@ def submit_to(folder: Path, script: str, given: Sequence[str], target: Path) -> 
     arguments = [*job.args, *given]
     if hasattr(module, "add_outputs"):
         arguments = module.add_outputs(job, given)
+    if net:
+        arguments = [f"--every={module.NET_SECONDS}", job.entrypoint, *arguments]
+        entrypoint = ENTRY_NAME
     return Submitted(target, entrypoint, module.protect(arguments))
 
 
@@ -76,9 +82,9 @@ def working_folder(folder: Path) -> Iterator[None]:
         os.chdir(before)
 
 
-def _without_submission(change_set: ChangeSet) -> ChangeSet:
-    """The changes to the user's own files: ``submit_job.py`` differs between cases in few lines."""
-    own = tuple(change for change in change_set.changes if Path(change.shown).name != FILE_NAME)
+def _without(change_set: ChangeSet, names: set[str]) -> ChangeSet:
+    """The changes to other files than the generated ones of these names."""
+    own = tuple(change for change in change_set.changes if Path(change.shown).name not in names)
     return replace(change_set, changes=own)
 
 
@@ -97,8 +103,9 @@ def convert_case(case: Case, folder: Path) -> Converted:
         findings = render_findings(report, command, unsafe_fixes=case.unsafe)
         errors = "".join(f"error: {error}\n" for error in report.errors)
         sets = convert(report, settings)
-        shown = sets if case.concern == "submission" else [_without_submission(s) for s in sets]
-        diff = render_diff(shown)
+        # job_entry.py is the same everywhere, and submit_job.py differs between cases in few lines.
+        hidden = {ENTRY_NAME} if case.concern == "submission" else {ENTRY_NAME, FILE_NAME}
+        diff = render_diff([_without(change_set, hidden) for change_set in sets])
         for change_set in sets:
             write_change_set(change_set)
         again = check(paths, settings)

@@ -130,6 +130,7 @@ def describe_job(plan: JobPlan) -> list[tuple[str, str]]:
         ),
         ("writes", _results(plan)),
         ("reads", [use.target for use in plan.local_inputs]),
+        ("net", [_net(plan, place)] if plan.net.used else []),
     ]
     return [(title, printable(_listed(texts))) for title, texts in rows if texts]
 
@@ -147,6 +148,12 @@ def _compute(plan: JobPlan, place: Callable[[str, int], str]) -> str:
         reason = compute.reasons[0]
         text += f" ({place(reason.path, reason.line)}: {reason.what})"
     return text
+
+
+def _net(plan: JobPlan, place: Callable[[str, int], str]) -> str:
+    """That the job entry is used, and what for."""
+    places = [place(reason.path, reason.line) for reason in plan.net.reasons]
+    return "job_entry.py keeps the files" + (f" of {_listed(places)}" if places else "")
 
 
 def _results(plan: JobPlan) -> list[str]:

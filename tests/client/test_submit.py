@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from mljob_codemod.plan import JobPlan, OutputArgument, Service
-from mljob_codemod.submission import SubmissionSettings, render_submission
+from mljob_codemod.plan import JobPlan, Net, OutputArgument, Service
+from mljob_codemod.submission import SubmissionSettings, render_entry, render_submission
 
 FAKE_ACCOUNT = Path(__file__).with_name("fake_account.py")
 JOB_ID = "DB.SC.TRAIN_1A2B3C4D"
@@ -289,3 +289,17 @@ def test_log_that_is_gone_hides_nothing_else(submit: Submit, tmp_path: Path) -> 
     assert submitted.status == 0, submitted.err
     assert "log: cannot be read" in submitted.err
     assert "result: {'accuracy': 0.9}" in submitted.out
+
+
+def test_the_job_entry_is_sent_with_the_script_and_starts_it(
+    submit: Submit, tmp_path: Path
+) -> None:
+    (tmp_path / "project" / "train.py").write_text("print(1)\n")
+    (tmp_path / "project" / "data.csv").write_text("1\n")
+    (tmp_path / "project" / "job_entry.py").write_text(render_entry())
+    plan = JobPlan("train.py", ".", "train.py", net=Net(True))
+    submitted = submit([plan], "--", "--script", "x", settings=SubmissionSettings(stage="S"))
+    assert submitted.status == 0, submitted.err
+    assert set(submitted.payload()) == {"train.py", "job_entry.py"}
+    assert submitted.arguments[0].endswith("/app/job_entry.py")
+    assert submitted.arguments[1:] == ["--", "--every=300", "train.py", "--script", "x"]

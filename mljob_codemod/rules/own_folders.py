@@ -1,0 +1,53 @@
+"""What libraries write into the working directory of their own accord (own_folders.toml)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from mljob_codemod.rules.rows import FOLDER, Keys, as_text, as_texts, build, split_rows
+
+
+@dataclass(frozen=True, eq=False)
+class OwnFolder:
+    """What the calls ``names`` write where nothing says otherwise; own_folders.toml has the fields."""
+
+    names: tuple[str, ...]
+    writes: str
+    source: str
+    unless: tuple[str, ...] = ()
+    off: tuple[str, ...] = ()
+    settled: tuple[str, ...] = ()
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile("|".join(re.escape(name).replace(r"\*", r"\w+") for name in self.names))
+
+    def matches(self, qualified_name: str) -> bool:
+        return self._pattern.fullmatch(qualified_name) is not None
+
+    @property
+    def packages(self) -> frozenset[str]:
+        """The top-level modules that the calls are in."""
+        return frozenset(name.partition(".")[0] for name in self.names)
+
+
+_KEYS: Keys = {
+    "names": as_texts,
+    "writes": as_text,
+    "source": as_text,
+    "unless": as_texts,
+    "off": as_texts,
+    "settled": as_texts,
+}
+
+
+@lru_cache(maxsize=1)
+def own_folders() -> tuple[OwnFolder, ...]:
+    """The shipped rules."""
+    _, blocks = split_rows(FOLDER / "own_folders.toml")
+    return tuple(
+        build(OwnFolder, block.parse(), _KEYS, ("names", "writes", "source"), block.fail)
+        for block in blocks
+    )
