@@ -203,7 +203,9 @@ class ResultFinder:
         waiting = [
             place
             for place in all_places
-            if place not in moved and not any(text in ("", ".") for text in place.texts)
+            if place not in moved
+            and not any(text in ("", ".") for text in place.texts)
+            and not self._is_unknown_input(place, written_texts)
         ]
         for place in waiting:
             if all(self._touches_results(use, written_texts, folders) for use in place.uses) or (
@@ -217,6 +219,15 @@ class ResultFinder:
                 for text in place.texts
             ):
                 moved.add(place)
+
+    def _is_unknown_input(self, place: Place, written: set[str]) -> bool:
+        """Whether ``place`` is only read and might be anything: more likely an input than a result."""
+        return all(
+            use.use.role is Role.READ
+            and _is_unknown(normal(use.value.text))
+            and normal(use.value.text) not in written
+            for use in place.uses
+        )
 
     def _only_makes_folders(self, place: Place) -> bool:
         """Whether a new folder is made through ``place``, and nothing is seen to read from it."""
@@ -470,6 +481,11 @@ def _folders_above(text: str) -> Iterator[str]:
 
 def _related(text: str, others: set[str]) -> bool:
     return any(same_path(text, other) or _is_above_or_below(text, other) for other in others)
+
+
+def _is_unknown(text: str) -> bool:
+    """Whether nothing of a path is known but where it starts: it may be anything there."""
+    return re.fullmatch(r"(<[^<>]*>|[/.*?])+", text) is not None
 
 
 def _covers(made: str, folder: str) -> bool:
