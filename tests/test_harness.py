@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from mljob_codemod.runtime.comparison import compare, normalise
 from tests.harness import (
     Changes,
     JobOutcome,
@@ -24,7 +25,6 @@ from tests.harness import (
     run_outside,
     stage_mount_guard,
 )
-from tests.harness.comparison import compare, normalise
 from tests.harness.stage_mount import Guard
 
 Write = Callable[..., Path]

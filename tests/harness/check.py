@@ -7,8 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from mljob_codemod.runtime.outside import compare_outside
 from tests.harness.inside import JobOutcome, run_inside
-from tests.harness.outside import compare_outside
+from tests.harness.interpreter import default_python
 
 
 def check_job(
@@ -33,7 +34,9 @@ def check_job(
     runs with `job_args` (`args` unless given), must record `result`, leave exactly the files
     `artifacts` below the result path, and write nowhere else but to the temporary folder.
     """
-    outside = compare_outside(before, after, script, args, timeout=timeout, python=python)
+    outside = compare_outside(
+        before, after, script, args, timeout=timeout, python=python or default_python()
+    )
     inside = run_inside(
         after,
         script,

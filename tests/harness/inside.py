@@ -18,17 +18,17 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Literal
 
-from tests.harness.sandbox import (
+from mljob_codemod.runtime.sandbox import (
     Files,
-    HarnessError,
+    SandboxError,
     changes,
     copy_project,
-    default_python,
     environment,
     read_tree,
     run_process,
     without_caches,
 )
+from tests.harness.interpreter import default_python
 from tests.harness.stage_mount import stage_mount_guard
 
 _JOB_PROCESS = Path(__file__).with_name("job_process.py")
@@ -136,7 +136,7 @@ class JobServer:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise HarnessError(
+            raise SandboxError(
                 "the job server ended; it needs an interpreter with snowflake-ml-python and "
                 "snowflake-snowpark-python[localtest] (the environment variable MLJOB_TEST_PYTHON "
                 f"names another one):\n{self._errors.read_text(errors='replace')[-3000:]}"

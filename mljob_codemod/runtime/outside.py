@@ -7,13 +7,12 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.harness.comparison import Comparison, compare
-from tests.harness.sandbox import (
+from mljob_codemod.runtime.comparison import Comparison, compare
+from mljob_codemod.runtime.sandbox import (
     Changes,
     Outcome,
     changes,
     copy_project,
-    default_python,
     environment,
     read_tree,
     run_process,
@@ -29,7 +28,7 @@ def run_outside(
     env: Mapping[str, str] | None = None,
     stdin: str | None = None,
     timeout: float = 120,
-    python: Path | None = None,
+    python: Path,
 ) -> Outcome:
     """Run `python script args` in a fresh copy of `project`, which is its working directory."""
     with tempfile.TemporaryDirectory(prefix="mljob-outside-") as base:
@@ -44,18 +43,17 @@ def _run_in(
     env: Mapping[str, str] | None,
     stdin: str | None,
     timeout: float,
-    python: Path | None,
+    python: Path,
 ) -> Outcome:
-    interpreter = python or default_python()
     work, home, temporary = base / "project", base / "home", base / "tmp"
     home.mkdir()
     temporary.mkdir()
     copy_project(project, work)
     before = read_tree(work)
     finished = run_process(
-        [str(interpreter), script, *args],
+        [str(python), script, *args],
         cwd=work,
-        env={**environment(home, temporary, interpreter), **(env or {})},
+        env={**environment(home, temporary, python), **(env or {})},
         stdin=stdin,
         timeout=timeout,
     )
@@ -79,7 +77,7 @@ def compare_outside(
     env: Mapping[str, str] | None = None,
     stdin: str | None = None,
     timeout: float = 120,
-    python: Path | None = None,
+    python: Path,
 ) -> Comparison:
     """Whether two versions of a project do the same outside a job."""
 

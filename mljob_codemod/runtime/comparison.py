@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from tests.harness.sandbox import Outcome
+from mljob_codemod.runtime.sandbox import Outcome
 
 _SOURCE_LOCATION = re.compile(r'(\bFile "[^"]*", line |\.pyw?:)\d+')
 _FRAME = re.compile(r'(\s*)File "[^"]*", line \d+')

@@ -6,11 +6,12 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from mljob_codemod.errors import MljobError
+from mljob_codemod.runtime.preload import cache_folder
 
 Files = Mapping[str, bytes | None]
 """Contents by POSIX path; folders end in a slash and have None."""
@@ -20,20 +21,8 @@ _NEVER_COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", "*.pyc")
 _CACHES_BELOW_HOME = (".cache/", ".config/", ".matplotlib/", ".fontconfig/", ".snowflake/")
 
 
-class HarnessError(Exception):
-    """The harness itself could not do its work; says nothing about the script."""
-
-
-def default_python() -> Path:
-    """The interpreter that runs scripts: it needs their packages and, inside, the client."""
-    return Path(os.environ.get("MLJOB_TEST_PYTHON") or sys.executable)
-
-
-def session_cache() -> Path:
-    """A private folder that outlives single runs: the compiled guard and the font cache."""
-    folder = Path(tempfile.gettempdir()) / f"mljob-codemod-tests-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
+class SandboxError(MljobError):
+    """A run could not be set up; says nothing about the script."""
 
 
 def environment(home: Path, temporary: Path, python: Path) -> dict[str, str]:
@@ -51,13 +40,13 @@ def environment(home: Path, temporary: Path, python: Path) -> dict[str, str]:
         "OPENBLAS_NUM_THREADS": "1",
         "MPLBACKEND": "Agg",
         # Building the font cache takes seconds, so runs share it.
-        "MPLCONFIGDIR": str(session_cache() / "matplotlib"),
+        "MPLCONFIGDIR": str(cache_folder() / "matplotlib"),
     }
 
 
 def copy_project(project: Path, target: Path) -> None:
     if not project.is_dir():
-        raise HarnessError(f"{project} is not a folder")
+        raise SandboxError(f"{project} is not a folder")
     shutil.copytree(project, target, symlinks=True, ignore=_NEVER_COPIED)
 
 

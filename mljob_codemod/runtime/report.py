@@ -1,0 +1,114 @@
+"""What a run came to, for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import click
+
+from mljob_codemod.diagnosis import diagnose, render_diagnosis
+from mljob_codemod.runtime.run import Artifact, RunResult
+
+_BEGIN, _END = "ML job started", "ML job finished"
+_MOST = 20
+"""Files that are listed one by one."""
+
+
+class ScriptOutput:
+    """The part of a job's log that the script printed: what stands between the launcher's two marks."""
+
+    def __init__(self) -> None:
+        self._state = "before"
+        self._held = ""
+
+    def __call__(self, line: str) -> str:
+        """What to show of one more line of the log."""
+        text = line.strip()
+        if self._state == "before":
+            self._state = "rule" if text == _BEGIN else "before"
+            return ""
+        if self._state == "rule":
+            self._state = "script"
+            return ""
+        if text == _END:
+            self._state, self._held = "before", ""
+            return ""
+        held, self._held = self._held, ""
+        if text and set(text) == {"-"}:  # the rule above the closing mark, or the script's own
+            self._held = line
+            return held
+        return held + line
+
+
+def render_run(outcome: RunResult) -> str:
+    """Rows of a title and what there is to say, then what is lost and why it failed."""
+    return "\n".join(_lines(outcome)) + "\n"
+
+
+def _lines(outcome: RunResult) -> Iterator[str]:
+    well = outcome.status == "DONE"
+    took = f"after {outcome.seconds} s" + (", stopped by --timeout" if outcome.timed_out else "")
+    yield _row(
+        "job", click.style(outcome.status, fg="green" if well else "red", bold=True) + f" {took}"
+    )
+    if outcome.result is not None and well:
+        kind = outcome.result["type"]
+        shown = outcome.result["shown"]
+        none = kind == "NoneType"
+        yield _row("result", "none" if none else f"{_short(shown)} ({kind})")
+    yield from _files(
+        "artifacts", [each for each in outcome.artifacts if not each.net], always=well
+    )
+    kept = [each for each in outcome.artifacts if each.net]
+    if kept:
+        yield from _files("kept by job_entry.py", kept)
+    if outcome.lost:
+        yield from _files("LOST: written outside the result path", outcome.lost)
+    for refused in outcome.refused:
+        yield _row("refused", f"{refused} (a stage does not take this)")
+    for host in outcome.hosts_asked:
+        yield _row("asked for", f"{host}: a job needs an integration that allows it")
+    if outcome.differences is not None:
+        same = "no difference in output, files or exit status"
+        yield _row("outside", same if not outcome.differences else "")
+        yield from (f"  {line}" for each in outcome.differences for line in each.splitlines())
+        if outcome.unstable:
+            yield f"  not repeatable by itself: {', '.join(outcome.unstable)}"
+    if outcome.folder is not None:
+        yield _row("kept", outcome.folder)
+    if not well:
+        yield ""
+        yield outcome.error or "The job left no result."
+        yield ""
+        text = f"{outcome.log}\n{outcome.error or ''}"
+        yield render_diagnosis(diagnose(text)).rstrip("\n")
+
+
+def _row(title: str, text: str) -> str:
+    return f"{title:9}  {text}".rstrip()
+
+
+def _short(text: str, most: int = 300) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def _files(title: str, files: Sequence[Artifact], *, always: bool = False) -> Iterator[str]:
+    if not files:
+        if always:
+            yield _row(title, "none")
+        return
+    total = sum(each.size for each in files)
+    yield _row(title, f"{len(files)} file{'s' if len(files) > 1 else ''}, {_size(total)}")
+    width = max(len(each.path) for each in files[:_MOST])
+    for each in files[:_MOST]:
+        yield f"  {each.path:{width}}  {_size(each.size)}"
+    if len(files) > _MOST:
+        yield f"  and {len(files) - _MOST} more"
+
+
+def _size(number: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} GB"

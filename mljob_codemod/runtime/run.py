@@ -1,0 +1,299 @@
+"""A script to what its job comes to on this machine: convert a copy if need be, submit, follow, look.
+
+The job is submitted by its own ``submit_job.py`` and the client that is installed (``account.py``), and runs under the
+client's launcher (``pool.py``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mljob_codemod.checking import Report, check
+from mljob_codemod.config import Settings
+from mljob_codemod.converting import ChangeSet, convert
+from mljob_codemod.errors import InputError, MljobError
+from mljob_codemod.plan import JobPlan
+from mljob_codemod.runtime.outside import compare_outside
+from mljob_codemod.runtime.pool import Pool, PoolOptions, Ran
+from mljob_codemod.submission import FILE_NAME
+
+_ACCOUNT = Path(__file__).with_name("account.py")
+_OWN_FILES = ("mljob_result", "mljob_extra")
+_NOT_COPIED = shutil.ignore_patterns(
+    *(".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__", "*.pyc", ".*_cache")
+)
+_LINKED_FROM = 1 << 20
+"""Bytes from which a file of the project is linked into the copy: nothing writes to it there."""
+_STAGE = "LOCAL_STAGE"
+_CLIENT_HOSTS = (".snowflakecomputing.com", ".snowflakecomputing.cn")
+"""Asked for by the client itself, which a job may reach."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file below the result path; ``net`` when the job entry put it there."""
+
+    path: str
+    size: int
+    net: bool = False
+
+
+@dataclass
+class RunResult:
+    """What came of one run. ``status`` is the job's; ``lost`` are files written where a job keeps nothing."""
+
+    script: str
+    status: str
+    seconds: float
+    converted: bool
+    result: dict[str, Any] | None = None
+    error: str | None = None
+    artifacts: list[Artifact] = field(default_factory=list)
+    lost: list[Artifact] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    hosts_asked: list[str] = field(default_factory=list)
+    differences: list[str] | None = None
+    unstable: list[str] = field(default_factory=list)
+    isolation: list[str] = field(default_factory=list)
+    timed_out: bool = False
+    log: str = ""
+    folder: str | None = None
+
+    @property
+    def went_well(self) -> bool:
+        return self.status == "DONE" and not self.differences
+
+    def as_json(self) -> str:
+        return json.dumps({"version": 1, **asdict(self)}, indent=2)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """``result_dir`` receives the artifacts; ``keep`` leaves the account's folder behind."""
+
+    pool: PoolOptions
+    compare: bool = False
+    keep: bool = False
+    result_dir: Path | None = None
+
+
+def run_job(
+    script: Path,
+    arguments: Sequence[str],
+    settings: Settings,
+    options: RunOptions,
+    say: Callable[[str], None],
+    show: Callable[[str], None],
+) -> RunResult:
+    """Run ``script`` as a job of this machine.
+
+    ``say`` is told what happens, ``show`` gets the script's output as it comes. Raises ``MljobError`` when
+    the job cannot be submitted at all.
+    """
+    _require_client(options.pool.python)
+    report = check([script], settings)
+    if report.errors:
+        raise report.errors[0]
+    shown = _only_script(report, script)
+    change_sets = [each for each in convert(report, settings) if each.changes]
+    with _folder(options.keep) as base:
+        project, submission = _project(report, shown, change_sets, base, say)
+        outcome = _submit(base, project / submission, shown, arguments, options, say, show)
+        outcome.converted = bool(change_sets)
+        if options.keep:
+            outcome.folder = str(base)
+        if options.result_dir is not None:
+            _keep_artifacts(base, outcome, options.result_dir)
+        if options.compare:
+            say("comparing the script before and after, outside a job")
+            _compare(outcome, project, Path(_top(report, shown)), script, arguments, options)
+    return outcome
+
+
+def _require_client(python: Path) -> None:
+    asked = "import importlib.metadata as m; m.version('snowflake-ml-python')"
+    if subprocess.run([python, "-c", asked], capture_output=True).returncode:
+        raise MljobError(
+            f"{python} has no snowflake-ml-python: run pip install 'mljob-codemod[snowflake]', or name "
+            "another interpreter by --python"
+        )
+
+
+def _only_script(report: Report, script: Path) -> JobPlan:
+    for plan in report.jobs:
+        if Path(plan.script).resolve() == script.resolve():
+            return plan
+    raise InputError(str(script), "is no script that runs as a job")
+
+
+@contextlib.contextmanager
+def _folder(keep: bool) -> Iterator[Path]:
+    base = Path(tempfile.mkdtemp(prefix="mljob-run-")).resolve()
+    try:
+        yield base
+    finally:
+        if not keep:
+            shutil.rmtree(base, ignore_errors=True)
+
+
+def _top(report: Report, plan: JobPlan) -> str:
+    """The folder that holds all of the job: payload, script and what was read."""
+    places = [Path(plan.root).resolve(), Path(plan.script).resolve().parent]
+    places += [Path(path).resolve().parent for path in report.sources]
+    return os.path.commonpath(places)
+
+
+def _project(
+    report: Report,
+    plan: JobPlan,
+    change_sets: Sequence[ChangeSet],
+    base: Path,
+    say: Callable[[str], None],
+) -> tuple[Path, Path]:
+    """The folder to submit from, and where its ``submit_job.py`` lies; a converted copy where changes are pending."""
+    top = Path(_top(report, plan))
+    submission = Path(plan.script).resolve().parent.relative_to(top) / FILE_NAME
+    if not change_sets:
+        return top, submission
+    say("the script is not converted yet: a copy of the project is, and nothing here is changed")
+    copy = base / "project"
+    shutil.copytree(top, copy, symlinks=True, ignore=_NOT_COPIED, copy_function=_copy_or_link)
+    for change in (change for each in change_sets for change in each.changes):
+        target = copy / change.path.resolve().relative_to(top)
+        target.unlink(missing_ok=True)
+        target.write_bytes(change.after)
+    return copy, submission
+
+
+def _copy_or_link(source: str, target: str) -> None:
+    if os.path.getsize(source) >= _LINKED_FROM:
+        with contextlib.suppress(OSError):
+            os.link(source, target)
+            return
+    shutil.copy2(source, target)
+
+
+def _submit(
+    base: Path,
+    submission: Path,
+    plan: JobPlan,
+    arguments: Sequence[str],
+    options: RunOptions,
+    say: Callable[[str], None],
+    show: Callable[[str], None],
+) -> RunResult:
+    account = base / "account"
+    (account / "jobs").mkdir(parents=True)
+    names = _jobs_of(submission)
+    name = [Path(plan.script).name] if len(names) > 1 else []
+    command = [str(options.pool.python), str(_ACCOUNT), str(account), str(submission), *name]
+    say("submitting by the client")
+    with Pool(account, options.pool, say, show) as pool:
+        submitted = subprocess.run(
+            [*command, "--stage", _STAGE, "--", *arguments],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "SNOWFLAKE_HOME": str(account)},
+        )
+    if submitted.returncode or not (account / "report.json").exists():
+        last = (submitted.stderr.strip() or "the submission ended without a word").splitlines()
+        raise MljobError(f"the job cannot be submitted: {last[-1]}")
+    told = json.loads((account / "report.json").read_text("utf-8"))
+    return _outcome(plan, told, pool.ran[told["id"]], account)
+
+
+def _jobs_of(submission: Path) -> list[str]:
+    """The scripts that a generated submission offers: the keys of its table, which is never executed here."""
+    import ast
+
+    try:
+        tree = ast.parse(submission.read_bytes())
+    except (OSError, SyntaxError) as error:
+        raise InputError(str(submission), f"cannot be read: {error}") from error
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "JOBS":
+            keys = getattr(node.value, "keys", [])
+            return [str(key.value) for key in keys if isinstance(key, ast.Constant)]
+    raise InputError(str(submission), "was not written by mljob-codemod: it has no table JOBS")
+
+
+def _outcome(plan: JobPlan, told: dict[str, Any], ran: Ran, account: Path) -> RunResult:
+    folder = account / "jobs" / told["id"].rpartition(".")[2]
+    collected = _collected(folder / "tmp")
+    result_path = Path(told["result_path"])
+    artifacts = [
+        Artifact(name, path.stat().st_size, name in collected)
+        for path in sorted(result_path.rglob("*"))
+        if path.is_file()
+        and not (name := path.relative_to(result_path).as_posix()).startswith(_OWN_FILES)
+    ]
+    lost = [Artifact(f"{where}/{each.path.as_posix()}", each.size) for where, each in ran.written]
+    refused = [
+        f"{each.manner}: {os.path.relpath(each.path, folder / 'job_stage')}"
+        for each in ran.refusals
+    ]
+    return RunResult(
+        plan.script,
+        told["status"],
+        round(ran.seconds, 1),
+        False,
+        told["result"] if told["error"] is None else None,
+        told["error"],
+        artifacts,
+        lost,
+        refused,
+        [host for host in ran.hosts_asked if not host.endswith(_CLIENT_HOSTS)],
+        isolation=list(ran.isolation),
+        timed_out=ran.timed_out,
+        log=(folder / "log").read_text("utf-8", errors="replace"),
+    )
+
+
+def _collected(temporary: Path) -> set[str]:
+    """What the job entry kept, by its ledger."""
+    lines = [
+        line
+        for ledger in temporary.glob("mljob-*/payload.ledger")
+        for line in ledger.read_text("utf-8").splitlines()
+    ]
+    return {json.loads(line)[1] for line in lines}
+
+
+def _keep_artifacts(base: Path, outcome: RunResult, target: Path) -> None:
+    told = json.loads((base / "account" / "report.json").read_text("utf-8"))
+    try:
+        for artifact in outcome.artifacts:
+            place = target / artifact.path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(Path(told["result_path"]) / artifact.path, place)
+    except OSError as error:
+        raise InputError(str(target), f"cannot be written: {error}") from error
+
+
+def _compare(
+    outcome: RunResult,
+    converted: Path,
+    original: Path,
+    script: Path,
+    arguments: Sequence[str],
+    options: RunOptions,
+) -> None:
+    place = script.resolve().relative_to(original)
+    compared = compare_outside(
+        original,
+        converted,
+        place.as_posix(),
+        arguments,
+        timeout=options.pool.timeout or 3600,
+        python=options.pool.python,
+    )
+    outcome.differences, outcome.unstable = compared.differences, compared.unstable

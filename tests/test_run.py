@@ -1,0 +1,156 @@
+"""`mljob-codemod run`: conversions submitted by their own submit_job.py and run under the real launcher."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mljob_codemod.cli import main
+from mljob_codemod.runtime.report import ScriptOutput
+from tests.harness import default_python
+
+pytestmark = pytest.mark.launcher
+EXAMPLE = Path(__file__).parents[1] / "examples" / "churn"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, Any, str]:
+    """Exit status, the JSON outcome, and what went to standard error."""
+    options = ["--json", "--no-install", "--python", str(default_python())]
+    status = main(["run", *options, *arguments])
+    captured = capsys.readouterr()
+    return status, json.loads(captured.out) if captured.out else None, captured.err
+
+
+def test_an_unconverted_project_runs_in_a_copy(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(EXAMPLE, project, dirs_exist_ok=True)
+    before = {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
+    status, outcome, errors = run(capsys, "--compare", "--result-dir", "out", "train.py")
+    assert status == 0, errors
+    assert outcome["converted"]
+    assert outcome["result"]["json"] == {"accuracy": 0.8333, "roc_auc": 0.8755}
+    assert {each["path"] for each in outcome["artifacts"]} == {
+        "importance.csv",
+        "outputs/confusion.png",
+        "outputs/metrics.json",
+        "outputs/model.joblib",
+    }
+    assert outcome["differences"] == outcome["lost"] == []
+    assert "accuracy 0.833" in errors
+    assert (project / "out" / "outputs" / "metrics.json").exists()
+    shutil.rmtree(project / "out")
+    assert {path: path.read_bytes() for path in project.rglob("*") if path.is_file()} == before
+
+
+def test_a_converted_script_is_submitted_by_its_own_file(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("train.py").write_text(
+        "import sys\n\n\ndef main():\n    return sys.argv[1:]\n\n\nif __name__ == '__main__':\n    main()\n"
+    )
+    assert main(["apply", "train.py"]) == 0
+    capsys.readouterr()
+    status, outcome, _ = run(capsys, "train.py", "--", "--epochs", "1")
+    assert status == 0
+    assert not outcome["converted"]
+    assert outcome["result"]["json"] == ["--epochs", "1"]
+
+
+@pytest.mark.parametrize(
+    ("source", "job_status", "cause"),
+    [
+        ("print('start')\nraise ValueError('no data')\n", "FAILED", "no data"),
+        ("import nowhere_to_be_found\nnowhere_to_be_found.go()\n", "FAILED", "the job has no module nowhere_to_be_found"),
+        ("import sys\nsys.exit(3)\n", "FAILED", ""),
+    ],
+)
+def test_a_failing_script_fails_the_command_and_is_explained(
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    source: str,
+    job_status: str,
+    cause: str,
+) -> None:
+    Path("train.py").write_text(source)
+    options = ["--no-install", "--python", str(default_python())]
+    assert main(["run", *options, "train.py"]) == 1
+    text = capsys.readouterr().out
+    assert f"job        {job_status}" in text
+    assert cause in text
+
+
+def test_files_outside_the_result_path_are_told(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("mljob.toml").write_text("net = false\n")
+    Path("train.py").write_text(
+        "import configparser\nparser = configparser.ConfigParser()\n"
+        "parser.read_string('[a]\\nout = lost.txt')\nopen(parser['a']['out'], 'w').write('x')\n"
+    )
+    status, outcome, _ = run(capsys, "train.py")
+    assert status == 0
+    assert outcome["lost"] == [{"path": "payload/lost.txt", "size": 1, "net": False}]
+    Path("mljob.toml").unlink()
+    _, outcome, _ = run(capsys, "train.py")
+    assert outcome["lost"] == []
+    assert outcome["artifacts"] == [{"path": "lost.txt", "size": 1, "net": True}]
+
+
+def test_a_host_that_no_network_reaches_is_named(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("train.py").write_text(
+        "import urllib.request\nurllib.request.urlopen('https://models.example.com/a')\n"
+    )
+    status, outcome, _ = run(capsys, "--no-network", "train.py")
+    assert status == 1
+    assert outcome["hosts_asked"] == ["models.example.com"]
+
+
+def test_a_job_that_takes_too_long_is_ended(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("train.py").write_text("import time\ntime.sleep(60)\n")
+    status, outcome, _ = run(capsys, "--timeout", "4", "train.py")
+    assert status == 1
+    assert outcome["timed_out"]
+    assert outcome["status"] == "FAILED"
+
+
+def test_what_cannot_be_submitted_is_one_line(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("train.py").write_text("print(1)\n")
+    assert main(["run", "--python", "/bin/true", "train.py"]) in (1, 2)
+    capsys.readouterr()
+    assert main(["run", "--python", shutil.which("false") or "/bin/false", "train.py"]) == 2
+    assert "has no snowflake-ml-python: run pip install" in capsys.readouterr().err
+    assert main(["run", "missing.py"]) == 2
+
+
+def test_the_launchers_own_lines_are_left_out() -> None:
+    log = [
+        "INFO version\n",
+        "-----\n",
+        "ML job started\n",
+        "-----\n",
+        "one\n",
+        "---\n",
+        "two\n",
+        "-----\n",
+        "ML job finished\n",
+        "-----\n",
+    ]
+    output = ScriptOutput()
+    assert "".join(map(output, log)) == "one\n---\ntwo\n"
