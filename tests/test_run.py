@@ -71,7 +71,11 @@ def test_a_converted_script_is_submitted_by_its_own_file(
     ("source", "job_status", "cause"),
     [
         ("print('start')\nraise ValueError('no data')\n", "FAILED", "no data"),
-        ("import nowhere_to_be_found\nnowhere_to_be_found.go()\n", "FAILED", "the job has no module nowhere_to_be_found"),
+        (
+            "import nowhere_to_be_found\nnowhere_to_be_found.go()\n",
+            "FAILED",
+            "the job has no module nowhere_to_be_found",
+        ),
         ("import sys\nsys.exit(3)\n", "FAILED", ""),
     ],
 )

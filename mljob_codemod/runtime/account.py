@@ -31,7 +31,7 @@ from typing import Any
 
 from snowflake.connector.converter import SnowflakeConverter
 from snowflake.connector.cursor import ResultMetadata
-from snowflake.connector.errors import ProgrammingError
+from snowflake.connector.errors import NotSupportedError, ProgrammingError
 from snowflake.snowpark._internal import server_connection
 
 DATABASE, SCHEMA = "LOCAL", "JOBS"
@@ -141,6 +141,11 @@ class Cursor:
 
     def describe(self, statement: str, *args: Any, **options: Any) -> list[ResultMetadata]:
         return self.execute(statement).description
+
+    _describe_internal = describe
+
+    def fetch_pandas_all(self, **_: Any) -> None:
+        raise NotSupportedError("rows come as tuples here")  # Snowpark then asks for those
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         return self._rows
@@ -391,29 +396,31 @@ def service_logs(connection: Connection, statement: str, _: re.Match[str], __: A
     return ["logs"], [(connection.store.log(strings(statement)[0]),)]
 
 
-@answers(r"SELECT \* FROM TABLE\(SNOWFLAKE\.SPCS\.GET_JOB_HISTORY|.*GET_JOB_HISTORY\(")
+@answers(r".*GET_JOB_HISTORY\(")
 def job_history(connection: Connection, statement: str, _: re.Match[str], __: Any) -> Answer:
-    columns = ["NAME", "STATUS", "MESSAGE", "DATABASE_NAME", "SCHEMA_NAME", "OWNER"]
-    columns += ["COMPUTE_POOL_NAME", "TARGET_INSTANCES", "CREATED_TIME", "COMPLETED_TIME"]
     rows = []
     for file in sorted((connection.store.folder / "jobs").glob("*/job.json")):
         job = json.loads(file.read_text("utf-8"))
         database, schema, name = job["id"].split(".")
-        status = connection.store.status(name)
-        nodes = job["options"].get("TARGET_INSTANCES") or 1
-        row = (
-            name,
-            status,
-            "",
-            database,
-            schema,
-            "LOCAL",
-            job["pool"],
-            nodes,
-            job["created"],
-            None,
-        )
-        rows.append(row)
+        row = {
+            "NAME": name,
+            "STATUS": connection.store.status(name),
+            "MESSAGE": "",
+            "DATABASE_NAME": database,
+            "SCHEMA_NAME": schema,
+            "OWNER": "LOCAL",
+            "COMPUTE_POOL_NAME": job["pool"],
+            "PARAMETERS": job["options"].get("TARGET_INSTANCES") or 1,
+            "CREATED_TIME": job["created"],
+            "COMPLETED_TIME": None,
+        }
+        rows.append(tuple(row.values()))
+    # The client selects these columns in this order, under names of its own.
+    named = re.findall(r' AS "(\w+)"', statement)
+    columns = named or [
+        *("NAME", "STATUS", "MESSAGE", "DATABASE_NAME", "SCHEMA_NAME", "OWNER"),
+        *("COMPUTE_POOL_NAME", "PARAMETERS", "CREATED_TIME", "COMPLETED_TIME"),
+    ]
     return columns, rows
 
 
