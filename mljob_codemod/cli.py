@@ -41,6 +41,7 @@ class _Interrupted(Exception):
 
 _ELSEWHERE = {
     "setup": "mljob_codemod.account.commands",
+    "init": "mljob_codemod.account.commands",
     "job": "mljob_codemod.account.commands",
     "run": "mljob_codemod.runtime.command",
 }

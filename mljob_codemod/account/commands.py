@@ -48,6 +48,62 @@ def setup(paths: tuple[Path, ...], role: str, output: Path | None) -> int:
     return 0
 
 
+@click.command(short_help="Settle connection, schema, stage, pool and integrations.")
+@click.option("--connection", help="Name of a connection of connections.toml or config.toml.")
+@click.option("--database", help="Where the jobs live.")
+@click.option("--schema", help="Where the jobs live.")
+@click.option("--stage", help="Where payloads and results go.")
+@click.option("--pool", help="The compute pool; the best one otherwise.")
+@click.option("--yes", is_flag=True, help="Ask nothing: take what is given and the defaults.")
+@click.option("--offline", is_flag=True, help="Do not connect.")
+@click.option(
+    *("--pools", "pools_file"),
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The rows of SHOW COMPUTE POOLS as JSON (snow sql --format json).",
+)
+@click.option(
+    *("--integrations", "integrations_file"),
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The rows of SHOW EXTERNAL ACCESS INTEGRATIONS as JSON.",
+)
+def init(
+    connection: str | None,
+    database: str | None,
+    schema: str | None,
+    stage: str | None,
+    pool: str | None,
+    yes: bool,
+    offline: bool,
+    pools_file: Path | None,
+    integrations_file: Path | None,
+) -> int:
+    """Settle the settings of this project, and write them to pyproject.toml or mljob.toml.
+
+    Connections come from the connector's files, pools and integrations from the account, or from saved rows where
+    there is none at hand. The file keeps its formatting.
+
+    \b
+    Examples:
+      mljob-codemod init
+      mljob-codemod init --yes --offline --database ML --schema JOBS --stage ML_JOBS
+    """
+    from mljob_codemod.account.init import Answers, settle, write_settings
+
+    given = Answers(connection, database, schema, stage, pool)
+    ask = None if yes else _ask
+    values, notes = settle(Path(), given, ask, offline, pools_file, integrations_file)
+    for note in notes:
+        click.echo(note, err=True)
+    file = write_settings(Path(), values)
+    click.echo(f"wrote {file}")
+    return 0
+
+
+def _ask(question: str, default: str | None) -> str | None:
+    answer = click.prompt(question, default=default or "", show_default=bool(default), err=True)
+    return str(answer) or None
+
+
 @click.group(short_help="The life of a job after conversion.")
 def job() -> None:
     """What happens to a job after conversion."""

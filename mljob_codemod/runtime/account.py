@@ -455,7 +455,7 @@ def follow(account: Account, job_id: str) -> dict[str, Any]:
 
 def main() -> int:
     account = Account(Path(sys.argv[1]).resolve())
-    server_connection.connect = lambda **_: Connection(account)
+    vars(server_connection)["connect"] = lambda **_: Connection(account)
     sys.argv = sys.argv[2:]
     printed = io.StringIO()
     try:

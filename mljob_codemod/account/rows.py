@@ -1,0 +1,62 @@
+"""Rows of SHOW statements: from a file that someone saved, or from the account."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mljob_codemod.errors import InputError, MljobError
+
+Row = dict[str, Any]
+
+
+def read_rows(file: Path) -> list[Row]:
+    """The rows of a saved answer: a list of objects, as ``snow sql --format json`` prints it.
+
+    Names of columns are given in small letters. Raises ``InputError`` for anything else.
+    """
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(str(file), f"cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        line = getattr(error, "lineno", None)
+        raise InputError(
+            str(file), "is not JSON: save it by snow sql --format json", line=line
+        ) from error
+    if isinstance(content, list) and len(content) == 1 and isinstance(content[0], list):
+        content = content[0]  # several statements give a list of answers
+    if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
+        raise InputError(str(file), "must be a list of rows: save it by snow sql --format json")
+    return [{str(name).lower(): value for name, value in row.items()} for row in content]
+
+
+def open_session(connection: str | None) -> Any:
+    """A Snowpark session; raises ``MljobError`` with one line where none can be opened."""
+    try:
+        from snowflake.connector import Error
+        from snowflake.snowpark import Session
+    except ImportError:
+        raise MljobError(
+            "the Snowflake packages are missing: run pip install 'mljob-codemod[snowflake]', or work from "
+            "saved rows (--offline, --pools, --integrations)"
+        ) from None
+    builder = Session.builder
+    if connection:
+        builder = builder.config("connection_name", connection)
+    try:
+        return builder.getOrCreate()
+    except Error as error:
+        first = str(error).strip().splitlines()[0]
+        raise MljobError(
+            f"cannot open the connection {connection or 'default'!r}: {first}"
+        ) from None
+
+
+def ask_account(session: Any, statement: str) -> list[Row]:
+    """The rows of one SHOW statement."""
+    return [
+        {name.strip('"').lower(): value for name, value in row.as_dict().items()}
+        for row in session.sql(statement).collect()
+    ]
