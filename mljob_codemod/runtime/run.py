@@ -193,7 +193,7 @@ def _submit(
 ) -> RunResult:
     account = base / "account"
     (account / "jobs").mkdir(parents=True)
-    names = _jobs_of(submission)
+    names = scripts_of(submission)
     name = [Path(plan.script).name] if len(names) > 1 else []
     command = [str(options.pool.python), str(_ACCOUNT), str(account), str(submission), *name]
     say("submitting by the client")
@@ -211,7 +211,7 @@ def _submit(
     return _outcome(plan, told, pool.ran[told["id"]], account)
 
 
-def _jobs_of(submission: Path) -> list[str]:
+def scripts_of(submission: Path) -> list[str]:
     """The scripts that a generated submission offers: the keys of its table, which is never executed here."""
     import ast
 
