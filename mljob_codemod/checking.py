@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from mljob_codemod.analysis.names import Program
-from mljob_codemod.analysis.options import find_options
+from mljob_codemod.analysis.option_frameworks import find_options
 from mljob_codemod.analysis.values import PathEvaluator
 from mljob_codemod.codemods import all_rules, codemods
 from mljob_codemod.codemods.base import Job

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from mljob_codemod.analysis.names import Program
-from mljob_codemod.analysis.options import find_options
+from mljob_codemod.analysis.option_frameworks import find_options
 from mljob_codemod.analysis.values import PathEvaluator
 from mljob_codemod.codemods.base import Job
 from mljob_codemod.codemods.inserted import HELPERS
