@@ -21,6 +21,7 @@ from mljob_codemod.findings import Finding
 from mljob_codemod.net import net_of
 from mljob_codemod.plan import JobPlan
 from mljob_codemod.project import Project, Reach, ReachModules
+from mljob_codemod.rules.extensions import use_extensions
 from mljob_codemod.source import Source
 from mljob_codemod.syntax.reading import FileFacts, read_files
 from mljob_codemod.syntax.scopes import ModuleIndex
@@ -44,6 +45,7 @@ class Report:
 
 def check(paths: Sequence[Path], settings: Settings, progress: Progress | None = None) -> Report:
     """Findings and plans of every script among ``paths``."""
+    use_extensions(settings.rule_files)
     discovery = discover(paths, settings)
     errors = list(discovery.errors)
     read = read_files([(file.path, file.shown) for file in discovery.files], progress)

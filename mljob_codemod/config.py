@@ -57,6 +57,8 @@ class Settings:
     """Seconds between two copies of finished files by the job entry."""
     exclude: tuple[str, ...] = ()
     """Patterns as in a .gitignore that stands beside the settings file."""
+    extend_rules: tuple[str, ...] = ()
+    """Files with rules of one's own, relative to the settings file (the key is ``extend-rules`` too)."""
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     unsafe_fixes: bool = False
@@ -81,6 +83,11 @@ class Settings:
         relative = Path(os.path.relpath(script.absolute(), self.folder.absolute())).as_posix()
         job = self.jobs.get(relative, JobSettings())
         return job if self.return_name is None else replace(job, return_name=self.return_name)
+
+    @property
+    def rule_files(self) -> tuple[Path, ...]:
+        """The files of ``extend_rules``."""
+        return tuple(self.folder / file for file in self.extend_rules)
 
     def net_of(self, script: Path) -> bool | None:
         """Whether ``script`` starts through the job entry; None leaves it to the plan."""
@@ -292,6 +299,8 @@ def _read_settings(path: Path, table: Mapping[str, Any] | None, keys: tuple[str,
         "integrations": reader.integrations,
         "net_seconds": reader.count,
         "exclude": reader.strings,
+        "extend_rules": reader.strings,
+        "extend-rules": reader.strings,
         "select": reader.strings,
         "ignore": reader.strings,
         "unsafe_fixes": reader.switch,
@@ -299,6 +308,7 @@ def _read_settings(path: Path, table: Mapping[str, Any] | None, keys: tuple[str,
     }
     values = reader.fields(table or {}, keys, of_all)
     reader.instances(values, keys, None)
+    values["extend_rules"] = values.pop("extend-rules", ()) or values.get("extend_rules", ())
     return Settings(**values, file=path)
 
 

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import lru_cache
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from mljob_codemod.errors import ConfigError
+from mljob_codemod.rules.extensions import added_rows, extensible
 from mljob_codemod.rules.rows import (
     FOLDER,
     Argument,
@@ -184,6 +184,12 @@ class CallTable(Generic[_Call]):
             else:
                 self.functions.setdefault(name, block)
 
+    def append(self, other: CallTable[_Call]) -> None:
+        """Take the rows of ``other`` after one's own."""
+        self.functions = {**other.functions, **self.functions}
+        for name, blocks in other.methods.items():
+            self.methods[name] = [*self.methods.get(name, []), *blocks]
+
     def function(self, name: str) -> _Call | None:
         """The row of the function whose qualified name, after the aliases, is ``name``."""
         block = self.functions.get(name)
@@ -313,7 +319,23 @@ def load_calls(writers: Path, readers: Path) -> CallRules:
     return rules
 
 
-@lru_cache(maxsize=1)
+@extensible
 def call_rules() -> CallRules:
-    """The shipped rules about calls that take paths."""
-    return load_calls(FOLDER / "writers.toml", FOLDER / "readers.toml")
+    """The rules about calls that take paths; those of extensions come first."""
+    added = CallRules(
+        CallTable(Writer, _WRITER_KEYS), CallTable(Reader, _READER_KEYS), CallTable(Probe, {}), {}
+    )
+    rows: tuple[tuple[CallTable[Any], str], ...] = (
+        (added.writers, "writer"),
+        (added.readers, "reader"),
+    )
+    for table, name in rows:
+        for block in added_rows(name):
+            table.add(block, method=False)
+        for block in added_rows(f"{name}-method"):
+            table.add(block, method=True)
+        list(table.rows())  # mistakes in them are told at once
+    shipped = load_calls(FOLDER / "writers.toml", FOLDER / "readers.toml")
+    added.writers.append(shipped.writers)
+    added.readers.append(shipped.readers)
+    return CallRules(added.writers, added.readers, shipped.probes, shipped.aliases)

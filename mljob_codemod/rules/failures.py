@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
+from mljob_codemod.rules.extensions import added_rows, extensible
 from mljob_codemod.rules.rows import FOLDER, Keys, as_text, build, split_rows
 
 
@@ -38,8 +38,9 @@ _KEYS: Keys = {
 }
 
 
-@lru_cache(maxsize=1)
+@extensible
 def failures() -> tuple[Failure, ...]:
-    """The shipped rules, in the order of the file."""
-    _, blocks = split_rows(FOLDER / "failures.toml")
+    """The rows of extensions, then the shipped ones, each in the order of its file."""
+    _, shipped = split_rows(FOLDER / "failures.toml")
+    blocks = [*added_rows("failure"), *shipped]
     return tuple(build(Failure, block.parse(), _KEYS, tuple(_KEYS), block.fail) for block in blocks)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
+from mljob_codemod.rules.extensions import added_rows, extensible
 from mljob_codemod.rules.rows import FOLDER, Keys, as_text, as_texts, build, split_rows
 
 
@@ -43,11 +44,11 @@ _KEYS: Keys = {
 }
 
 
-@lru_cache(maxsize=1)
+@extensible
 def own_folders() -> tuple[OwnFolder, ...]:
-    """The shipped rules."""
+    """The shipped rules, and those of extensions."""
     _, blocks = split_rows(FOLDER / "own_folders.toml")
     return tuple(
         build(OwnFolder, block.parse(), _KEYS, ("names", "writes", "source"), block.fail)
-        for block in blocks
+        for block in [*blocks, *added_rows("library")]
     )

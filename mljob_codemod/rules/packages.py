@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from mljob_codemod.errors import ConfigError
+from mljob_codemod.rules.extensions import added_names, extensible
 from mljob_codemod.rules.rows import FOLDER, as_text, as_texts, parse_toml, read_text
 
 KINDS: Final = ("cpu", "gpu")
@@ -151,7 +152,15 @@ def runtime_packages() -> RuntimePackages:
     return load_runtime_packages(FOLDER / "runtime_packages.toml")
 
 
-@lru_cache(maxsize=1)
+@extensible
 def distributions() -> Distributions:
-    """The shipped names of distributions."""
-    return load_distributions(FOLDER / "distributions.toml")
+    """The shipped names of distributions, and those of extensions, which win."""
+    shipped = load_distributions(FOLDER / "distributions.toml")
+    names = dict(shipped.names)
+    for file, added in added_names("distributions"):
+        for name, distribution in added.items():
+            try:
+                names[name] = as_text(distribution)
+            except ValueError as error:
+                raise ConfigError(str(file), f"[distributions] {name}: {error}") from None
+    return Distributions(names, shipped.not_on_index - names.keys())

@@ -12,10 +12,10 @@ import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 from mljob_codemod.errors import InputError
+from mljob_codemod.rules.extensions import extensible, extensions, use_extensions
 from mljob_codemod.source import Source, parse_ast, parse_cst, read_source
 from mljob_codemod.syntax.records import Block
 
@@ -136,7 +136,7 @@ def read_files(
     chunk = max(1, min(16, total // (workers * 4)))
     from concurrent.futures import ProcessPoolExecutor  # costs a tenth of a small file's check
 
-    with ProcessPoolExecutor(workers, initializer=_start_worker) as pool:
+    with ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(extensions(),)) as pool:
         for facts in pool.map(read_file, paths, names, chunksize=chunk):
             found.append(facts)
             if progress is not None:
@@ -144,7 +144,8 @@ def read_files(
     return found
 
 
-def _start_worker() -> None:
+def _start_worker(rule_files: Sequence[Path]) -> None:
+    use_extensions(rule_files)
     # Trees are made and dropped whole: looking for cycles in them is a fifth of the parse.
     gc.disable()
 
@@ -245,7 +246,7 @@ def _is_interesting(facts: FileFacts, text: str) -> bool:
     return bool(words) and any(library in text for library in _LIBRARIES_OF_COMMON_WORDS)
 
 
-@lru_cache(maxsize=1)
+@extensible
 def _trigger_words() -> frozenset[str]:
     from mljob_codemod.codemods import trigger_words
 
