@@ -18,6 +18,7 @@ import fnmatch
 import glob
 import io
 import json
+import math
 import re
 import runpy
 import shutil
@@ -376,6 +377,8 @@ def describe_service(connection: Connection, _: str, match: re.Match[str], __: A
 def wait_for(connection: Connection, _: str, match: re.Match[str], __: Any) -> Answer:
     seconds = re.findall(r"\d+(?:\.\d+)?", match["rest"])
     connection.store.wait(match["name"], float(seconds[-1]) if seconds else 30)
+    if connection.store.status(match["name"]) not in ENDED:
+        raise ProgrammingError("Timed out waiting for the service.")  # the client polls then
     return DONE
 
 
@@ -439,6 +442,7 @@ def follow(account: Account, job_id: str) -> dict[str, Any]:
     from snowflake.ml.jobs import get_job
 
     job = get_job(job_id)
+    account.wait(job_id, math.inf)  # the client's own wait looks every five seconds and more
     status = str(job.wait())
     report: dict[str, Any] = {"id": job_id, "status": status, "result": None, "error": None}
     try:

@@ -155,6 +155,20 @@ def test_jobs_are_cancelled_and_deleted(drive: Drive, tmp_path: Path) -> None:
     assert told == {"status": "CANCELLED", "gone": True}
 
 
+def test_a_client_that_waits_longer_than_one_statement_goes_on_waiting(
+    drive: Drive, tmp_path: Path
+) -> None:
+    (tmp_path / "project" / "slow.py").write_text("import time\ntime.sleep(4)\n")
+    told = drive(
+        """
+        from snowflake.ml.jobs._utils import constants
+        constants.JOB_SPCS_TIMEOUT_SECONDS = 1
+        tell(status=jobs.submit_file("slow.py", "POOL", stage_name="S").wait())
+        """
+    )
+    assert told["status"] == "DONE"
+
+
 def test_an_unknown_statement_fails_with_the_statement(drive: Drive) -> None:
     told = drive(
         """
