@@ -1,0 +1,135 @@
+"""What the plan says of a job's results and inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from mljob_codemod.analysis.names import last_name
+from mljob_codemod.analysis.options import RESULT_VARIABLE, Option
+from mljob_codemod.analysis.path_uses import PathUse as Use
+from mljob_codemod.analysis.path_uses import Role
+from mljob_codemod.analysis.results import (
+    OptionResult,
+    is_cache,
+    normal,
+)
+from mljob_codemod.analysis.results import Use as ResultUse
+from mljob_codemod.analysis.values import PathValue, Root
+from mljob_codemod.codemods.base import Job
+from mljob_codemod.codemods.edit_builder import inside_path
+from mljob_codemod.plan import OutputArgument, PathUse
+from mljob_codemod.source import Source
+from mljob_codemod.syntax import records as r
+from mljob_codemod.syntax.scopes import Site
+
+
+def output_argument(job: Job, result: OptionResult) -> OutputArgument:
+    """An output option that the source declares, and how a job is given it."""
+    option = result.option
+    source = job.sources(option.module)
+    in_source = option.framework in ("argparse", "click") and not option.positional
+    must_pass = option.framework == "hydra" or (option.required and not in_source)
+    return OutputArgument(
+        option=option.spelling,
+        dest=option.dest,
+        path=source.shown,
+        line=source.line_of(option.span),
+        kind=result.kind,
+        default=_default_text(option, source),
+        required=option.required,
+        passed=passed_arguments(option) if must_pass else (),
+        position=option.position,
+    )
+
+
+def library_argument(job: Job, spelling: str, site: Site) -> OutputArgument:
+    """An output option that a library declares for the parser made at ``site``."""
+    where = job.evidence(site.scope.module, site.call.span)
+    dest = spelling.lstrip("-")
+    passed = (spelling, f"${RESULT_VARIABLE}/{dest}")
+    return OutputArgument(spelling, dest, where.path, where.line, "directory", None, True, passed)
+
+
+def passed_arguments(option: Option) -> tuple[str, ...]:
+    """The arguments that ``submit_job.py`` passes for an output option."""
+    if option.framework == "hydra":
+        default = option.default.value if isinstance(option.default, r.Const) else None
+        name = str(default or option.dest)
+        return (f"{option.spelling}=${RESULT_VARIABLE}/{inside_path(name) or normal(name)}",)
+    target = f"${RESULT_VARIABLE}/{option.dest}"
+    return (target,) if option.positional else (option.spelling, target)
+
+
+def _default_text(option: Option, source: Source) -> str | None:
+    """The default as it is written."""
+    if option.default is None:
+        return None
+    if option.framework == "hydra" and isinstance(option.default, r.Const):
+        return repr(option.default.value)
+    return source.snippet(option.default.span)
+
+
+def hardcoded_outputs(job: Job, uses: list[Use], runs: Callable[[Site], bool]) -> list[PathUse]:
+    """The paths of results that the source fixes, in the calls that a run without options makes."""
+    entries: list[tuple[Use, PathValue]] = []
+    folders: list[tuple[Use, PathValue]] = []
+    for use in uses:
+        if use.role is not Role.WRITE or is_cache(use):
+            continue
+        fixed = [value for value in use.values if _is_fixed(value)]
+        if not fixed or any(value.root is Root.OPTION or value.components for value in use.values):
+            continue
+        if runs(use.site):
+            (folders if use.makes_folder else entries).append((use, fixed[0]))
+    texts = [normal(value.text) for _, value in entries]
+    for use, value in folders:
+        folder = normal(value.text)
+        if not any(text == folder or text.startswith(f"{folder}/") for text in texts):
+            entries.append((use, value))
+    unique: dict[tuple[str, int], PathUse] = {}
+    for use, value in entries:
+        entry = _path_use(job, use, value)
+        unique.setdefault((entry.path, entry.line), entry)
+    return list(unique.values())
+
+
+def local_inputs(
+    job: Job, inputs: Iterable[ResultUse], runs: Callable[[Site], bool]
+) -> list[PathUse]:
+    """The inputs that a run without options reads, but those it can do without."""
+    unique: dict[tuple[str, int], PathUse] = {}
+    for found in inputs:
+        if runs(found.use.site) and not _read_if_there(found.use):
+            entry = _path_use(job, found.use, found.value)
+            unique.setdefault((entry.path, entry.line), entry)
+    return list(unique.values())
+
+
+def _read_if_there(use: Use) -> bool:
+    """Whether the read stands under a test that the file exists."""
+    return any(
+        guard.holds
+        and isinstance(guard.test, r.Call)
+        and last_name(guard.test.func) in ("exists", "isfile", "isdir", "is_file", "is_dir")
+        for guard in use.site.guards
+    )
+
+
+def _is_fixed(value: PathValue) -> bool:
+    if value.root is Root.LITERAL:
+        return bool(value.text) and not value.text.startswith(("/dev/", "/tmp/", "/proc/"))
+    return value.root in (Root.SCRIPT_FOLDER, Root.WORKING_FOLDER, Root.HOME)
+
+
+def _path_use(job: Job, use: Use, value: PathValue) -> PathUse:
+    source = job.sources(use.site.scope.module)
+    # A call that spans lines is named by the line of its function's name.
+    line = source.position(use.site.call.func.span.end - 1).line
+    text = value.text
+    if value.option is not None:
+        defaults = job.paths.default_values(value.option)
+        fixed = [default.text for default in defaults if _is_fixed(default)]
+        text = f"{fixed[0] if fixed else ''}{value.text}"
+    if value.root is Root.SCRIPT_FOLDER:
+        text = normal(text)
+    return PathUse(source.shown, line, use.name, text)

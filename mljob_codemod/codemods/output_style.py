@@ -1,0 +1,164 @@
+"""How a job's files move their paths: in place for one, by a small function for several."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from mljob_codemod.analysis.names import External
+from mljob_codemod.analysis.options import Option
+from mljob_codemod.analysis.results import (
+    OptionResult,
+    Results,
+    normal,
+)
+from mljob_codemod.analysis.values import Root
+from mljob_codemod.codemods.base import Job
+from mljob_codemod.codemods.edit_builder import EditBuilder, inside_path
+from mljob_codemod.syntax import records as r
+from mljob_codemod.syntax.scopes import ModuleIndex, Scope, walk
+
+_PROCESS_LIBRARIES = (
+    "multiprocessing concurrent joblib torch.multiprocessing torch.utils.data billiard pathos loky"
+).split()
+
+
+class OutputStyle:
+    """What the edits of one job's results have in common, and questions about its files."""
+
+    def __init__(self, job: Job, results: Results) -> None:
+        self.job = job
+        self.results = results
+        self._strings = {
+            module.key: _string_spans(module) for module in job.program.modules.values()
+        }
+        self.helpers = self._choose_helpers()
+        self._starts_processes = any(
+            f"{imported.module}.".startswith(f"{library}.")
+            for facts in job.files
+            for imported in facts.imports
+            for library in _PROCESS_LIBRARIES
+        )
+
+    def _choose_helpers(self) -> dict[str, str]:
+        """The helper of each file that moves several paths, or that must make a folder."""
+        counts: dict[str, int] = {}
+        folders: set[str] = set()
+        for place in self.results.places:
+            if place.conflict is None and place not in self.results.scratch:
+                counts[place.module.key] = counts.get(place.module.key, 0) + 1
+                if place in self.results.folders:
+                    folders.add(place.module.key)
+        for result in self.results.options:
+            if result.scratch:
+                continue
+            key = result.option.module.key
+            if result.option.default is not None or result.option.required:
+                counts[key] = counts.get(key, 0) + 1
+                if self.folder_of(result):
+                    folders.add(key)
+        variables = {
+            (place.module.key, place.value.reason)
+            for place in self.results.places
+            if place.value.root is Root.ENVIRONMENT
+        }
+        if len(variables) > 1:
+            folders.update(key for key, _ in variables)
+        chosen = {key: "result_path" for key, count in counts.items() if count > 1}
+        chosen.update(dict.fromkeys(folders, "result_path_in_folder"))
+        return {key: name for key, name in chosen.items() if self.is_free("result_path", key)}
+
+    def is_free(self, name: str, key: str) -> bool:
+        """Whether a module has nothing of its own that the helper ``name`` would collide with."""
+        module = self.job.program.modules[key]
+        if any(not site.call.args for site in self.job.program.sites_named("Fire")):
+            return False  # fire would offer the function as a command
+        return not any(name in scope.bindings for scope in module.scopes.values()) and all(
+            isinstance(binding.value, r.FunctionDef)
+            for binding in module.scope.bindings.get(name, [])
+        )
+
+    def builder(self, module: ModuleIndex) -> EditBuilder:
+        """A builder of edits in ``module`` that uses its helper."""
+        helper = self.helpers.get(module.key)
+        return EditBuilder(module, helper, early_scratch=self._starts_processes)
+
+    def own_text(self, node: r.Expr, scope: Scope) -> str:
+        """The path that ``node`` itself is, without what is joined to it or taken from it later."""
+        if isinstance(node, r.Const):
+            return str(node.value)
+        values = self.job.paths.values(node, scope)
+        return values[0].text if values and values[0].node is node else ""
+
+    def folder_of(self, result: OptionResult) -> str:
+        """The folder that must be made in a job for an option's default; empty for none."""
+        default = result.option.default
+        needed = result.needs_folder or _must_exist(result.option)
+        if result.option.required:
+            return result.option.dest if needed and result.kind == "directory" else ""
+        if default is None:
+            return ""
+        values = self.job.paths.default_values(result.option)
+        text = values[0].text if values and values[0].root is Root.LITERAL else ""
+        if "<" in text or not text:
+            return ""
+        text = inside_path(text, result.option.dest) or normal(text)
+        if result.kind == "directory":
+            return text if needed and text != "." else ""
+        makes = any(use.use.makes_folder for use in result.uses)
+        return "" if makes else text.rpartition("/")[0]
+
+    def in_string(self, module: ModuleIndex, node: r.Expr) -> bool:
+        """Whether ``node`` stands inside an f-string, where quotes of its own cannot be used."""
+        spans = self._strings.setdefault(module.key, _string_spans(module))
+        return any(
+            start <= node.span.start
+            and node.span.end <= end
+            and (start, end) != (node.span.start, node.span.end)
+            for start, end in spans
+        )
+
+    def is_path(self, node: r.Expr, scope: Scope) -> bool:
+        """Whether the value of ``node`` is a ``pathlib.Path`` rather than a string."""
+        if isinstance(node, (r.Const, r.Joined)):
+            return False
+        if any(value.is_path for value in self.job.paths.values(node, scope)):
+            return True
+        return any(
+            isinstance(made, External) and made.name.startswith("pathlib.")
+            for made in self.job.program.producers(node, scope)
+        )
+
+    def path_class(self, module: ModuleIndex) -> str | None:
+        """How ``module`` spells ``pathlib.Path``."""
+        for name, bindings in module.scope.bindings.items():
+            for binding in bindings:
+                if binding.kind == "import" and binding.module == "pathlib":
+                    if binding.attr == "Path":
+                        return name
+                    if binding.attr is None:
+                        return f"{name}.Path"
+        return None
+
+
+@cache
+def _string_spans(module: ModuleIndex) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    for site in module.sites:
+        for argument in site.call.args:
+            found += [
+                (part.span.start, part.span.end)
+                for part in walk(argument.value)
+                if isinstance(part, r.Joined)
+            ]
+    return found
+
+
+def _must_exist(option: Option) -> bool:
+    """Whether the option's type demands that its path exists (``click.Path(exists=True)``)."""
+    kind = option.type
+    return isinstance(kind, r.Call) and any(
+        argument.keyword == "exists"
+        and isinstance(argument.value, r.Const)
+        and argument.value.value is True
+        for argument in kind.args
+    )
