@@ -201,6 +201,7 @@ class Project:
                     reach.roots.setdefault(root)
                     reach.files[target] = self.files[target]
                     frontier.append(self.files[target])
+        self._read_callers(reach)
         resolved = self._resolved.setdefault(search, {})
 
         def locate(key: str, level: int, dotted: str) -> str | None:
@@ -212,6 +213,18 @@ class Project:
 
         reach.locate = locate
         return reach
+
+    def _read_callers(self, reach: Reach) -> None:
+        """Read the modules of the reach that call, when they are loaded, what another one defines.
+
+        Of its own such a module held nothing of interest, but it may say which arguments that gets.
+        """
+        files = reach.files.values()
+        waiting = [facts for facts in files if facts.body is None and facts.work_calls]
+        defined = frozenset[str]().union(*(facts.defined for facts in files)) if waiting else ()
+        for facts in waiting:
+            if not facts.work_calls.isdisjoint(defined):
+                self.index(facts)
 
     def _read(self, paths: Iterable[Path]) -> None:
         missing = dict.fromkeys(path for path in paths if path not in self.files)
@@ -246,6 +259,9 @@ class ReachModules(Mapping[str, ModuleIndex]):
         self._project = project
         self._files = {str(path): facts for path, facts in reach.files.items()}
         self._indices: dict[str, ModuleIndex | None] = {}
+        self._index(
+            str(reach.script.path)
+        )  # a script is read although it may hold no call of interest
         self._ready = [
             key
             for key, facts in self._files.items()

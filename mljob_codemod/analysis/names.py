@@ -58,11 +58,6 @@ class Program:
         self.modules = modules
         self._locate = locate
         self._by_called_name: dict[str, list[Site]] = {}
-        for module in modules.values():
-            for site in module.sites:
-                name = last_name(site.call.func)
-                if name is not None:
-                    self._by_called_name.setdefault(name, []).append(site)
         self._entities: dict[tuple[r.Expr, Scope], tuple[Entity, ...]] = {}
         self._producers: dict[tuple[r.Expr, Scope], tuple[Entity, ...]] = {}
         self._callers: dict[tuple[str, Span], tuple[Site, ...]] = {}
@@ -80,7 +75,13 @@ class Program:
 
     def sites_named(self, name: str) -> list[Site]:
         """The calls whose function's last name is ``name``."""
-        return self._by_called_name.get(name, [])
+        if name not in self._by_called_name:
+            self._by_called_name[name] = [
+                site
+                for module in self.modules.values()
+                for site in module.sites_by_name.get(name, ())
+            ]
+        return self._by_called_name[name]
 
     # Names
 
@@ -351,15 +352,14 @@ class Program:
             names = {"__init__", *(kind.name for kind in kinds if isinstance(kind, r.ClassDef))}
         for name in sorted(names):
             for site in self.sites_named(name):
+                if name == "__init__" and _is_super_call(site.call.func):
+                    if site.scope.enclosing_class in subclasses:
+                        yield site
+                    continue
                 for entity in self.entities(site.call.func, site.scope):
                     if isinstance(entity, Definition) and self._runs(entity, definition):
                         yield site
                         break
-                else:
-                    if name == "__init__" and _is_super_call(site.call.func):
-                        klass = site.scope.enclosing_class
-                        if klass is not None and klass in subclasses:
-                            yield site
 
     def _runs(self, called: Definition, definition: Definition) -> bool:
         if called.key == definition.key:

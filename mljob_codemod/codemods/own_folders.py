@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mljob_codemod.analysis.names import External, argument_at
+from mljob_codemod.analysis.names import External, argument_at, last_name
 from mljob_codemod.codemods.base import Job, runs_in_job
 from mljob_codemod.edits import Span
 from mljob_codemod.findings import Documentation, Finding, Level, Rule
 from mljob_codemod.plan import JobPlan
 from mljob_codemod.rules.own_folders import OwnFolder, own_folders
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex, Scope, walk_statements
+from mljob_codemod.syntax.scopes import Binding, ModuleIndex, Scope, Site, walk_statements
 
 OWN_FOLDER = Rule(
     "MLJ209",
@@ -56,6 +56,8 @@ def describe(job: Job, plan: JobPlan) -> None:
 def _first_place(job: Job, rule: OwnFolder) -> tuple[ModuleIndex, Span, str] | None:
     found = None
     for site in job.program.sites():
+        if not _may_lead(rule, site):
+            continue
         for name in _names(job, site.call.func, site.scope):
             if name in rule.settled:
                 return None
@@ -63,6 +65,22 @@ def _first_place(job: Job, rule: OwnFolder) -> tuple[ModuleIndex, Span, str] | N
                 if not _told_where(rule, site.call):
                     found = site.scope.module, site.call.span, name
     return found or _decorated(job, rule)
+
+
+def _may_lead(rule: OwnFolder, site: Site) -> bool:
+    """Whether the call is worth resolving, by its last name or the one that it was imported by."""
+    name = last_name(site.call.func)
+    if name is None:
+        return False
+    scopes = (site.scope, site.scope.module.scope)
+    bindings = [binding for scope in scopes for binding in scope.bindings.get(name, ())]
+    aliased = [binding.attr or _last_name_of(binding) for binding in bindings]
+    return any(each is not None and rule.ends_in(each) for each in (name, *aliased))
+
+
+def _last_name_of(binding: Binding) -> str | None:
+    value = binding.value
+    return last_name(value) if isinstance(value, (r.Name, r.Attribute)) else None
 
 
 def _names(job: Job, func: r.Expr, scope: Scope) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,15 +24,27 @@ class OwnFolder:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        return re.compile("|".join(re.escape(name).replace(r"\*", r"\w+") for name in self.names))
+        return _any_of(self.names)
+
+    @cached_property
+    def _ends(self) -> re.Pattern[str]:
+        return _any_of(name.rpartition(".")[2] for name in (*self.names, *self.settled))
 
     def matches(self, qualified_name: str) -> bool:
         return self._pattern.fullmatch(qualified_name) is not None
+
+    def ends_in(self, name: str) -> bool:
+        """Whether a call of this last name may be one of ``names`` or ``settled``."""
+        return self._ends.fullmatch(name) is not None
 
     @property
     def packages(self) -> frozenset[str]:
         """The top-level modules that the calls are in."""
         return frozenset(name.partition(".")[0] for name in self.names)
+
+
+def _any_of(names: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(re.escape(name).replace(r"\*", r"\w+") for name in names))
 
 
 _KEYS: Keys = {

@@ -119,12 +119,19 @@ class ModuleIndex:
         self.scope = Scope("module", None, None, self)
         self.scopes: dict[tuple[str, Span], Scope] = {}
         self.sites: list[Site] = []
+        self.sites_by_name: dict[str, list[Site]] = {}
+        """The calls by the last name of what is called."""
         self.attributes: dict[str, list[AttributeAssignment]] = {}
         self.items: list[AttributeAssignment] = []
         self.stars: list[r.ImportFrom] = []
         self.argv: list[ArgvItem] = []
         self.has_main_guard = False
         _Builder(self).block(body, self.scope, (), False, False)
+        for site in self.sites:
+            func = site.call.func
+            if isinstance(func, (r.Name, r.Attribute)):
+                name = func.id if isinstance(func, r.Name) else func.attr
+                self.sites_by_name.setdefault(name, []).append(site)
 
     def scope_of(self, node: Union[r.FunctionDef, r.ClassDef, r.Lambda, r.Comprehension]) -> Scope:
         """The scope that ``node`` opens."""
