@@ -5,7 +5,7 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from mljob_codemod.config import Settings
 from mljob_codemod.discovery import discover, shown_path
 from mljob_codemod.errors import InputError
 from mljob_codemod.findings import Finding
+from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.net import net_of
 from mljob_codemod.plan import JobPlan
 from mljob_codemod.project import Project, Reach, ReachModules

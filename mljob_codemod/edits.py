@@ -7,8 +7,9 @@ Python text in which ``__original__`` stands for the node as it is after the edi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple, Union
+
+from mljob_codemod.lazy_dataclass import dataclass
 
 ORIGINAL = "__original__"
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from mljob_codemod.edits import Edit
+from mljob_codemod.lazy_dataclass import dataclass
 
 
 class Safety(Enum):
@@ -28,16 +29,14 @@ class Level(Enum):
     """Worth knowing; never makes the exit status 1."""
 
 
-@dataclass(frozen=True, order=True)
-class Position:
+class Position(NamedTuple):
     """A place in a file; both count from 1, columns in characters."""
 
     line: int
     column: int
 
 
-@dataclass(frozen=True, order=True)
-class Location:
+class Location(NamedTuple):
     """A range in a file. ``path`` is relative to the working directory, with ``/`` between its parts."""
 
     path: str

@@ -7,7 +7,9 @@ their parts, unless a field says otherwise.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from mljob_codemod.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True)

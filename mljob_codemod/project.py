@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache, lru_cache
 from pathlib import Path
 
 from mljob_codemod.errors import InputError
+from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.syntax.reading import FileFacts, read_body, read_files
 from mljob_codemod.syntax.scopes import ModuleIndex
 

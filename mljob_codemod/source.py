@@ -13,7 +13,6 @@ import re
 import sys
 import tokenize
 from bisect import bisect_right
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 from mljob_codemod.edits import Span
 from mljob_codemod.errors import InputError
 from mljob_codemod.findings import Location, Position
+from mljob_codemod.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     import libcst

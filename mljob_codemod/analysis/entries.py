@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from mljob_codemod.analysis.names import Program
 from mljob_codemod.analysis.starts import BY_FRAMEWORK, Launch, Start, Starts
+from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.syntax import records as r
 from mljob_codemod.syntax.scopes import blocks_of, walk, walk_statements
 

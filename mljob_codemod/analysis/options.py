@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Union
 
 from mljob_codemod.edits import Span
+from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.syntax import records as r
 from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site, walk
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
 from mljob_codemod.analysis.names import Definition, External, Program, argument_at, last_name
 from mljob_codemod.analysis.values import PathEvaluator, PathValue, Root
+from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.rules import Argument, CallRules, Manner, PathCall, Reader, Writer
 from mljob_codemod.rules.calls import CallTable
 from mljob_codemod.syntax import records as r

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import Union
 
@@ -11,6 +10,7 @@ from mljob_codemod.analysis.names import Definition, External, Program
 from mljob_codemod.analysis.options import CLICK
 from mljob_codemod.analysis.returns import Function, Returns
 from mljob_codemod.edits import Span
+from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.syntax import records as r
 from mljob_codemod.syntax.scopes import blocks_of, walk
 

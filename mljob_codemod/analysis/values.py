@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
 from mljob_codemod.analysis.names import (
@@ -22,6 +22,7 @@ from mljob_codemod.analysis.names import (
     last_name,
 )
 from mljob_codemod.analysis.options import RESULT_VARIABLE, Option, OptionTable
+from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.syntax import records as r
 from mljob_codemod.syntax.scopes import Binding, Scope
 

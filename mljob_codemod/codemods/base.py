@@ -7,7 +7,7 @@ findings with their edits, and, where it adds to the plan, ``describe(job, plan)
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from mljob_codemod.analysis.names import Program
@@ -16,6 +16,7 @@ from mljob_codemod.analysis.values import PathEvaluator
 from mljob_codemod.config import Settings
 from mljob_codemod.edits import AddImport, Edit, Span
 from mljob_codemod.findings import Finding, Fix, Level, Rule, Safety
+from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.plan import Evidence
 from mljob_codemod.source import Source
 from mljob_codemod.syntax.reading import FileFacts

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from mljob_codemod.analysis.command_line import command_line
 from mljob_codemod.analysis.entries import RETURN, Candidate, Entries, expressions
@@ -41,6 +40,7 @@ from mljob_codemod.edits import (
     Span,
 )
 from mljob_codemod.findings import Finding, Level, Rule, Safety
+from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.plan import Entry, JobPlan
 from mljob_codemod.syntax import records as r
 from mljob_codemod.syntax.scopes import Scope, walk

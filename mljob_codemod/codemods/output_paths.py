@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from mljob_codemod.analysis.options import RESULT_VARIABLE, Option
 from mljob_codemod.analysis.path_uses import PathUse as Use
@@ -48,6 +47,7 @@ from mljob_codemod.edits import (
     InsertArgument,
 )
 from mljob_codemod.findings import Finding, Level
+from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.plan import JobPlan
 from mljob_codemod.rules import call_rules
 from mljob_codemod.rules.options import option_rules

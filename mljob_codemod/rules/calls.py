@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from mljob_codemod.errors import ConfigError
+from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.rules.extensions import added_rows, extensible
 from mljob_codemod.rules.rows import (
     FOLDER,

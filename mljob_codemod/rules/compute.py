@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 from mljob_codemod.errors import ConfigError
+from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.rules.rows import FOLDER, as_text, as_texts, parse_toml, read_text
 
 

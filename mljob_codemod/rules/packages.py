@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Final
 
 from mljob_codemod.errors import ConfigError
+from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.rules.extensions import added_names, extensible
 from mljob_codemod.rules.rows import FOLDER, as_text, as_texts, parse_toml, read_text
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from mljob_codemod.errors import ConfigError
+from mljob_codemod.lazy_dataclass import dataclass
 
 if sys.version_info >= (3, 11):
     import tomllib

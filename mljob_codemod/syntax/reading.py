@@ -11,11 +11,11 @@ import ast
 import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mljob_codemod.errors import InputError
+from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.rules.extensions import extensible, extensions, use_extensions
 from mljob_codemod.source import Source, parse_ast, parse_cst, read_source
 from mljob_codemod.syntax.records import Block

@@ -7,10 +7,10 @@ comments are gone: rewriting goes back to the tree itself (``rewriting/transform
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Optional, Union
 
 from mljob_codemod.edits import Span
+from mljob_codemod.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as _record

@@ -6,10 +6,11 @@ Built once from the records of a module; everything that asks «what is this nam
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple, Union
 
 from mljob_codemod.edits import Span
+from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.syntax import records as r
 
 NOWHERE = Span(-1, -1)
