@@ -148,10 +148,10 @@ class Pool:
         return status
 
     def _python(self, payload: Path) -> Path:
+        """An environment of the job's own, in any case: without the projects that a user has installed for editing."""
         requirements = payload / "requirements.txt"
-        if not self._options.install or not requirements.is_file():
-            return self._options.python
-        wanted = read_requirements(requirements)
+        installs = self._options.install and requirements.is_file()
+        wanted = read_requirements(requirements) if installs else []
         return job_python(wanted, self._options.python, self._options.cache, self._say)
 
     def _wait(
