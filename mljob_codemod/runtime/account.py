@@ -331,9 +331,11 @@ def remove(connection: Connection, _: str, match: re.Match[str], __: Any) -> Ans
 
 
 @answers(r"SHOW COMPUTE POOLS")
-def show_pools(*_: Any) -> Answer:
+def show_pools(_: Connection, statement: str, *__: Any) -> Answer:
+    """One pool, of the name that is asked for: any may be submitted to."""
     columns = ["name", "state", "min_nodes", "max_nodes", "instance_family", "active_nodes"]
-    return columns, [("LOCAL", "ACTIVE", 1, 1, "CPU_X64_S", 0)]
+    name = (strings(statement) or ["LOCAL"])[0]
+    return columns, [(name, "ACTIVE", 1, 10, "CPU_X64_S", 0)]
 
 
 @answers(r"CALL SYSTEM\$GET_ML_JOB_RUNTIME")
