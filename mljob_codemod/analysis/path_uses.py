@@ -7,7 +7,8 @@ from enum import Enum
 from functools import cached_property
 
 from mljob_codemod.analysis.names import Definition, External, Program, argument_at, last_name
-from mljob_codemod.analysis.values import PathEvaluator, PathValue, Root
+from mljob_codemod.analysis.path_values import PathValue, Root
+from mljob_codemod.analysis.values import PathEvaluator
 from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.rules import Argument, CallRules, Manner, PathCall, Reader, Writer
 from mljob_codemod.rules.calls import CallTable
@@ -189,7 +190,7 @@ class UseFinder:
         argument = argument_at(site.call, 0, "config")
         if rule is None or argument is None:
             return
-        waiting = list(self._paths.origins(argument.value, site.scope))
+        waiting = list(self._paths.origins.of(argument.value, site.scope))
         while waiting:
             made, scope = waiting.pop()
             if not isinstance(made, r.Mapping):

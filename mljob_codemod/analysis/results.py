@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 from mljob_codemod.analysis.names import argument_at, last_name
 from mljob_codemod.analysis.options import Option
 from mljob_codemod.analysis.path_uses import PathUse, Role
-from mljob_codemod.analysis.values import PathValue, Root
+from mljob_codemod.analysis.path_values import PathValue, Root
 from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.rules import Kind, Manner, Reader
 from mljob_codemod.rules.cloud import output_variables

@@ -6,19 +6,18 @@ nothing when the script ends in an exit, which is what click and typer do in sta
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 
 from mljob_codemod.analysis.command_line import command_line
-from mljob_codemod.analysis.entries import RETURN, Candidate, Entries, expressions
-from mljob_codemod.analysis.names import Definition, External
-from mljob_codemod.analysis.returns import Function, Kind
+from mljob_codemod.analysis.entries import RETURN, Candidate, Entries
+from mljob_codemod.analysis.names import Definition
+from mljob_codemod.analysis.returns import Kind
 from mljob_codemod.analysis.starts import Launch, Start
-from mljob_codemod.codemods.base import Job, ModuleEdit, runs_in_job
+from mljob_codemod.codemods.base import Job, runs_in_job
+from mljob_codemod.codemods.changed_kinds import changed_kinds
 from mljob_codemod.codemods.entry_rules import (
     ALREADY_EXITED,
-    CHANGED_KIND,
     CLI_VALUE,
     EXIT_VALUE,
     NAMED_VALUE,
@@ -28,22 +27,19 @@ from mljob_codemod.codemods.entry_rules import (
     WRAPPED,
 )
 from mljob_codemod.codemods.inserted import OUTSIDE_JOB
+from mljob_codemod.codemods.named_return import NamedReturn
+from mljob_codemod.codemods.return_recording import Recorder
 from mljob_codemod.edits import (
     AddImport,
-    AppendToBlock,
-    AssignValue,
     Edit,
     InsertArgument,
-    InsertStatement,
-    ReplaceExpression,
     ReplaceStatement,
-    Span,
 )
-from mljob_codemod.findings import Finding, Level, Rule, Safety
+from mljob_codemod.findings import Finding, Level, Safety
 from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.plan import Entry, JobPlan
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import Scope, walk
+from mljob_codemod.syntax.scopes import Scope
 
 __all__ = ["RULES", "TRIGGER_WORDS", "describe", "find"]
 
@@ -115,6 +111,8 @@ class _Finder:
         self.starts = entries.starts
         self.returns = entries.starts.returns
         self.script = job.script
+        self.recorder = Recorder(job, entries)
+        self.finding = self.recorder.finding
 
     def findings(self) -> Iterator[Finding]:
         if self.entries.assigns_return:
@@ -122,7 +120,7 @@ class _Finder:
             return
         name = self.job.settings.job(self.job.path).return_name
         if name is not None:
-            yield self._named(name)
+            yield NamedReturn(self.recorder).of(name)
             return
         valued = False
         for candidate in self.entries.candidates:
@@ -133,19 +131,6 @@ class _Finder:
             yield from self._exit(candidate)
         if not valued and not self.entries.exits:
             yield from self._nothing()
-
-    def finding(
-        self, rule: Rule, at: r.Statement, message: str, *edits: Edit, level: Level | None = None
-    ) -> Finding:
-        placed = tuple(ModuleEdit(self.script, edit) for edit in edits)
-        return self.job.finding(
-            rule,
-            self.script,
-            at.span,
-            message,
-            edits=placed,
-            level=level,
-        )
 
     # Calls whose value is lost
 
@@ -194,46 +179,24 @@ class _Finder:
             callee = f"the method of {callee}"
         if candidate.exit is None:
             text = f"record what {callee} returns: the job forgets it otherwise"
-            yield self.finding(VALUE_LOST, start.statement, text, *self._assign(start))
-            yield from self._changed_kind(start)
+            yield self.finding(VALUE_LOST, start.statement, text, *self.recorder.assign(start))
+            yield from changed_kinds(self.job, self.returns, start)
             return
-        leave = self._leave(candidate.exit, candidate.later)
+        leave = self.recorder.leave(candidate.exit, candidate.later)
         if leave is None:
             text = f"what {callee} returns is not recorded, since the script ends in an exit"
             yield self.finding(ALREADY_EXITED, candidate.exit, text, level=Level.NOTE)
         else:
             text = f"record what {callee} returns, and exit outside jobs only: an exit loses it"
-            edits = (*self._assign(start), leave, AddImport("os"))
+            edits = (*self.recorder.assign(start), leave, AddImport("os"))
             yield self.finding(ALREADY_EXITED, candidate.exit, text, *edits)
-            yield from self._changed_kind(start)
-
-    def _assign(self, start: Start) -> tuple[Edit, ...]:
-        statement = start.statement
-        if start.launch is Launch.PRINTED:
-            template = f"{RETURN} := __original__"
-            if not _is_sole_argument(statement, start.call):
-                template = f"({template})"
-            return (ReplaceExpression(start.call.span, template),)
-        if isinstance(statement, r.Assign) and statement.annotation is not None:
-            target = " ".join(
-                self.job.sources(self.script).snippet(statement.targets[0].span).split()
-            )
-            return (InsertStatement(statement.span, f"{RETURN} = {target}", after=True),)
-        return (AssignValue(statement.span, RETURN),)
-
-    def _leave(self, exit_: r.Statement, later: tuple[r.Statement, ...]) -> Edit | None:
-        """Exit outside jobs only, where the exit reports success and nothing comes after it."""
-        status = self.starts.exit_of(exit_)
-        succeeds = isinstance(status, r.Const) and status.value in (None, 0)
-        if not succeeds or not self.entries.ends_script(exit_, later):
-            return None
-        return ReplaceStatement(exit_.span, f"if {OUTSIDE_JOB}:\n    __original__")
+            yield from changed_kinds(self.job, self.returns, start)
 
     def _lost_assignments(self) -> Iterator[Finding]:
         exits = [leaving for _, leaving in self.entries.lost]
         exits += [one.exit for one in self.entries.candidates if one.exit is not None]
         for leaving in dict.fromkeys(exits):
-            leave = self._leave(leaving, ())
+            leave = self.recorder.leave(leaving, ())
             if leave is not None:
                 text = "exit outside jobs only: an exit loses what `__return__` holds"
                 yield self.finding(ALREADY_EXITED, leaving, text, leave, AddImport("os"))
@@ -259,12 +222,12 @@ class _Finder:
             return
         text = f"call `{start.callee}` without standalone mode in a job: {library} exits otherwise"
         edits = (
-            *self._assign(start),
+            *self.recorder.assign(start),
             InsertArgument(start.call.span, _STANDALONE),
             AddImport("os"),
         )
         yield self.finding(CLI_VALUE, start.statement, text, *edits)
-        yield from self._changed_kind(start)
+        yield from changed_kinds(self.job, self.returns, start)
 
     def _failing_exit(self) -> str | None:
         """Why a command may end with a status other than 0, which would come back as its value."""
@@ -300,7 +263,7 @@ class _Finder:
         edits = () if split is None else (split, AddImport("os"))
         yield self.finding(EXIT_VALUE, start.statement, text, *edits)
         if edits:
-            yield from self._changed_kind(start)
+            yield from changed_kinds(self.job, self.returns, start)
 
     def _split(self, candidate: Candidate) -> Edit | None:
         statement = candidate.start.statement
@@ -373,145 +336,10 @@ class _Finder:
         )
         return [name for name, _ in names[:5]]
 
-    # --return NAME
-
-    def _named(self, name: str) -> Finding:
-        bound = self.script.scope.bindings.get(name, [])
-        if any(binding.kind in ("value", "element", "context") for binding in bound):
-            return self._named_at_module_level(name)
-        form = self.entries.form()
-        at = form.statement or self.script.body[-1]
-        start = form.start
-        function = start.functions[0] if start is not None and len(start.functions) == 1 else None
-        if start is not None and function is not None and name in function.inner.bindings:
-            if self._may_return(start, function):
-                assert isinstance(function.node, r.FunctionDef)
-                value = name if _bound(function.node.body, name) else f'locals().get("{name}")'
-                edits = [
-                    ModuleEdit(
-                        function.scope.module, AppendToBlock(function.node.span, f"return {value}")
-                    ),
-                    *(ModuleEdit(self.script, edit) for edit in self._assign(start)),
-                ]
-                text = f"return `{name}` from `{start.callee}` and from the job"
-                return self.job.finding(NAMED_VALUE, self.script, at.span, text, edits=tuple(edits))
-            text = (
-                f"`{name}` is a variable of `{start.callee}`; return it there and assign the call"
-            )
-            return self.finding(NAMED_VALUE, at, text, level=Level.ERROR)
-        text = f"no variable `{name}` is assigned in the script{self._nearest(name)}"
-        return self.finding(NAMED_VALUE, at, text, level=Level.ERROR)
-
-    def _named_at_module_level(self, name: str) -> Finding:
-        body = self.entries.body
-        guard = self.entries.guards[-1] if self.entries.guards else None
-        sure = _bound(body, name) or _bound(self.script.body, name)
-        value = name if sure else f'globals().get("{name}")'
-        assignment = f"{RETURN} = {value}"
-        text = f"record `{name}` as the result of the job"
-        last = body[-1]
-        start = self.starts.read(last)
-        if self.starts.exit_of(last) is not None:
-            leave = self._leave(last, ())
-            if not isinstance(leave, ReplaceStatement):
-                text = f"`{name}` cannot be recorded: the script ends in an exit with a status"
-                return self.finding(NAMED_VALUE, last, text, level=Level.ERROR)
-            edit: Edit = ReplaceStatement(last.span, f"{assignment}\n{leave.template}")
-            return self.finding(NAMED_VALUE, last, text, edit, AddImport("os"))
-        if start is not None and start.launch in (
-            Launch.CLICK, Launch.TYPER, Launch.ABSL, Launch.TF_APP, Launch.TYPER_RUN, Launch.UNITTEST
-        ):  # fmt: skip
-            text = f"`{name}` cannot be recorded: `{start.callee}` ends the process"
-            return self.finding(NAMED_VALUE, last, text, level=Level.ERROR)
-        edit = AppendToBlock(None if guard is None else guard.span, assignment)
-        return self.finding(NAMED_VALUE, last, text, edit)
-
-    def _may_return(self, start: Start, function: Function) -> bool:
-        """Whether ``function`` can return something without anyone else seeing it."""
-        node = function.node
-        if not isinstance(node, r.FunctionDef) or node.decorators or function.inner.yields:
-            return False
-        if start.launch not in (Launch.CALL, Launch.METHOD) or self.starts.value(start):
-            return False
-        callers = self.job.program.callers(Definition(node, function.scope))
-        return self.returns.falls_through(node.body, function.inner) and all(
-            isinstance(site.statement, r.ExprStatement) for site in callers
-        )
-
-    def _nearest(self, name: str) -> str:
-        from difflib import get_close_matches  # only mistakes need it, and it is slow to import
-
-        close = get_close_matches(name, list(self.script.scope.bindings), 1)
-        return f"; did you mean `{close[0]}`?" if close else ""
-
-    # Kinds that change on the way
-
-    def _changed_kind(self, start: Start) -> Iterator[Finding]:
-        for function in start.functions:
-            node, scope = function.node, function.inner
-            if isinstance(node, r.Lambda):
-                continue
-            for returned in self.returns.reachable_returns(node.body, scope):
-                changes = (
-                    []
-                    if returned.value is None
-                    else list(dict.fromkeys(self._changes(returned.value, scope)))
-                )
-                if changes:
-                    text = f"`job.result()` differs from what `{node.name}` returns: "
-                    yield self.job.finding(
-                        CHANGED_KIND, scope.module, returned.span, text + ", ".join(changes)
-                    )
-
-    def _changes(self, expr: r.Expr, scope: Scope, depth: int = 0) -> Iterator[str]:
-        if depth > 3:
-            return
-        for value, where in self.returns.values(expr, scope):
-            match value:
-                case r.Sequence(elements, span):
-                    if self._is_tuple(span, where):
-                        yield "a tuple becomes a list"
-                    for element in elements:
-                        yield from self._changes(element, where, depth + 1)
-                case r.Mapping(items, _):
-                    for key, item in items:
-                        if isinstance(key, r.Const) and type(key.value) is int:
-                            yield "integer keys become strings"
-                        yield from self._changes(item, where, depth + 1)
-                case r.Call(func, _, _):
-                    for entity in self.job.program.entities(func, where):
-                        if entity == External("tuple"):
-                            yield "a tuple becomes a list"
-                        elif isinstance(entity, Definition) and isinstance(entity.node, r.ClassDef):
-                            yield (
-                                f"an object of `{entity.node.name}` is pickled and needs the same class "
-                                "and Python version where it is read"
-                            )
-
-    def _is_tuple(self, span: Span, scope: Scope) -> bool:
-        """Whether a display is a tuple: records do not tell tuples, lists and sets apart."""
-        text = self.job.sources(scope.module).snippet(span)
-        try:
-            return isinstance(ast.parse(f"({text}\n)", mode="eval").body, ast.Tuple)
-        except SyntaxError:
-            return False
-
 
 def _plain(call: r.Call) -> bool:
     """Whether ``standalone_mode`` is switched off in the source already."""
     return any(argument.keyword == "standalone_mode" for argument in call.args)
-
-
-def _is_sole_argument(statement: r.Statement, call: r.Call) -> bool:
-    """Whether ``call`` is all that a call in ``statement`` is given, so that it needs no parentheses."""
-    return any(
-        isinstance(part, r.Call)
-        and len(part.args) == 1
-        and part.args[0].value is call
-        and not part.args[0].star
-        for expr in expressions(statement)
-        for part in walk(expr)
-    )
 
 
 def _never_run(start: Start) -> str | None:
@@ -534,29 +362,3 @@ def _never_run(start: Start) -> str | None:
 
 def _listed(names: list[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
-
-
-def _bound(body: r.Block, name: str) -> bool:
-    """Whether every run that leaves ``body`` at its end has given ``name`` a value."""
-    for statement in body:
-        match statement:
-            case r.Assign(targets, value, _, _) if value is not None:
-                if any(
-                    isinstance(part, r.Name) and part.id == name
-                    for target in targets
-                    for part in walk(target)
-                ):
-                    return True
-            case r.With(_, inner, _):
-                if _bound(inner, name):
-                    return True
-            case r.If(_, inner, orelse, False, _):
-                if _bound(inner, name) and _bound(orelse, name):
-                    return True
-    return any(
-        isinstance(part, r.Walrus) and part.target.id == name
-        for statement in body
-        if isinstance(statement, (r.ExprStatement, r.Assign))
-        for expr in expressions(statement)
-        for part in walk(expr)
-    )

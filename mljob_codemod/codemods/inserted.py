@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mljob_codemod.analysis.options import RESULT_VARIABLE
-from mljob_codemod.analysis.values import SCRATCH_VARIABLE
+from mljob_codemod.analysis.path_values import SCRATCH_VARIABLE
 from mljob_codemod.edits import HelperText
 
 IN_JOB = f'"{RESULT_VARIABLE}" in os.environ'

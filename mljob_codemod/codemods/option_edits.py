@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from mljob_codemod.analysis.options import RESULT_VARIABLE, Option
+from mljob_codemod.analysis.path_values import PathValue, Root
 from mljob_codemod.analysis.results import (
     OptionResult,
     normal,
 )
-from mljob_codemod.analysis.values import PathValue, Root
 from mljob_codemod.codemods.base import Job, ModuleEdit
 from mljob_codemod.codemods.edit_builder import folder_argument, inside_path, repr_text
 from mljob_codemod.codemods.inserted import (

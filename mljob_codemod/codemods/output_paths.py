@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from mljob_codemod.analysis.options import RESULT_VARIABLE, Option
 from mljob_codemod.analysis.path_uses import PathUse as Use
 from mljob_codemod.analysis.path_uses import Role, UseFinder
+from mljob_codemod.analysis.path_values import PathValue, Root
 from mljob_codemod.analysis.reachability import Reachability
 from mljob_codemod.analysis.results import (
     OptionResult,
@@ -15,7 +16,6 @@ from mljob_codemod.analysis.results import (
     Results,
     normal,
 )
-from mljob_codemod.analysis.values import PathValue, Root
 from mljob_codemod.codemods.base import Job, ModuleEdit
 from mljob_codemod.codemods.inserted import (
     IN_JOB,

@@ -8,13 +8,13 @@ from mljob_codemod.analysis.names import last_name
 from mljob_codemod.analysis.options import RESULT_VARIABLE, Option
 from mljob_codemod.analysis.path_uses import PathUse as Use
 from mljob_codemod.analysis.path_uses import Role
+from mljob_codemod.analysis.path_values import PathValue, Root
 from mljob_codemod.analysis.results import (
     OptionResult,
     is_cache,
     normal,
 )
 from mljob_codemod.analysis.results import Use as ResultUse
-from mljob_codemod.analysis.values import PathValue, Root
 from mljob_codemod.codemods.base import Job
 from mljob_codemod.codemods.edit_builder import inside_path
 from mljob_codemod.plan import OutputArgument, PathUse

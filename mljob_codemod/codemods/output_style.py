@@ -6,12 +6,12 @@ from functools import cache
 
 from mljob_codemod.analysis.names import External
 from mljob_codemod.analysis.options import Option
+from mljob_codemod.analysis.path_values import Root
 from mljob_codemod.analysis.results import (
     OptionResult,
     Results,
     normal,
 )
-from mljob_codemod.analysis.values import Root
 from mljob_codemod.codemods.base import Job
 from mljob_codemod.codemods.edit_builder import EditBuilder, inside_path
 from mljob_codemod.syntax import records as r

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from mljob_codemod.analysis.options import RESULT_VARIABLE
+from mljob_codemod.analysis.path_values import Root
 from mljob_codemod.analysis.results import (
     Place,
 )
-from mljob_codemod.analysis.values import Root
 from mljob_codemod.codemods.base import ModuleEdit
 from mljob_codemod.codemods.edit_builder import EditBuilder, folder_argument, inside_path, repr_text
 from mljob_codemod.codemods.inserted import (
