@@ -68,7 +68,8 @@ class Findings:
     reach: Reachability
 
 
-def _analyse(job: Job) -> Findings:
+def paths_of(job: Job) -> Findings:
+    """The uses of paths in a job and what they come to."""
     if "output_paths" not in job.notes:
         reach = Reachability(job.program, job.options)
         finder = UseFinder(job.program, job.paths, call_rules())
@@ -89,7 +90,7 @@ def _analyse(job: Job) -> Findings:
 
 def find(job: Job) -> Iterator[Finding]:
     """Findings about every result of the job, with the edits that move it."""
-    found = _analyse(job)
+    found = paths_of(job)
     style = OutputStyle(job, found.results)
     places = PlaceEdits(style)
     options = OptionEdits(style, places)
@@ -215,7 +216,7 @@ def _shown_text(value: PathValue) -> str:
 
 def describe(job: Job, plan: JobPlan) -> None:
     """Fill in what the job writes and reads."""
-    found = _analyse(job)
+    found = paths_of(job)
     plan.output_arguments += [output_argument(job, result) for result in found.results.options]
     plan.output_arguments += [
         library_argument(job, spelling, site) for spelling, site in job.options.library_options

@@ -483,3 +483,33 @@ def blocks_of(statement: r.Statement) -> Iterator[r.Block]:
             yield from cases
         case r.FunctionDef() | r.ClassDef():
             yield statement.body
+
+
+def expressions_of(statement: r.Statement) -> Iterator[r.Expr]:
+    """The expressions of a statement itself, without those that are only assigned to."""
+    match statement:
+        case r.ExprStatement(value, _) | r.AugAssign(_, _, value, _):
+            yield value
+        case r.Assign(_, assigned, _, _):
+            if assigned is not None:
+                yield assigned
+        case r.Return(returned, _) | r.Raise(returned, _):
+            if returned is not None:
+                yield returned
+        case r.Simple(kind, children, _):
+            if kind != "Del":
+                yield from children
+        case r.If(test, _, _, _, _):
+            yield test
+        case r.For(_, iterable, _, _, _):
+            yield iterable
+        case r.With(items, _, _):
+            yield from (item for item, _ in items)
+        case r.Match(subject, _, _):
+            yield subject
+        case r.FunctionDef():
+            yield from statement.decorators
+            yield from (param.default for param in statement.params if param.default is not None)
+        case r.ClassDef():
+            yield from statement.decorators
+            yield from (base.value for base in statement.bases)
