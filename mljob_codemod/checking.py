@@ -118,26 +118,43 @@ def _import_root(project: Project, script: FileFacts, module: str) -> Path | Non
 
 def _take_inputs_along(job: Job, plan: JobPlan, reach: Reach) -> None:
     """Send the folder when the script reads files of it, and the one that they are relative to."""
-    targets = {os.path.normpath(use.target) for use in plan.local_inputs}
+    # XGBoost names options of a file behind a question mark.
+    targets = {os.path.normpath(use.target.partition("?")[0]) for use in plan.local_inputs}
     present = {target for target in targets if job.exists(target) and not target.startswith("/")}
     if not present:
         return
     plan.method = "submit_directory"
     folder = job.path.parent
     beside = {target for target in present if (folder / target).exists()}
-    needed = [(folder / target).resolve() for target in beside if target.startswith("..")]
+    # The highest folder that a path passes through must be in the payload, not the file alone.
+    needed = [
+        Path(
+            os.path.normpath(folder / Path(*(part for part in Path(target).parts if part == "..")))
+        )
+        for target in beside
+        if target.startswith("..")
+    ]
     from_top = present - beside
     # A folder above can be the root only when no import needs the script's own folder on the path.
     if not (needed or from_top) or folder in reach.roots:
         return
+    top = _project_top(job.path, job.settings)
     for root in (job.root, *job.root.parents):
         found = all((root / target).exists() for target in from_top)
         if found and all(path.is_relative_to(root) for path in needed):
             plan.root = shown_path(root)
             plan.entrypoint = job.path.relative_to(root).as_posix()
             return
-        if root == Path.cwd():
+        if root == top:
             return
+
+
+def _project_top(script: Path, settings: Settings) -> Path:
+    """The folder that a payload never reaches beyond: the repository's, else that of the settings or of the run."""
+    for folder in script.parents:
+        if (folder / ".git").exists():
+            return folder
+    return Path(os.path.commonpath([settings.folder.resolve(), Path.cwd(), script.parent]))
 
 
 def _payload_root(script: FileFacts, reach: Reach, settings: Settings) -> Path:

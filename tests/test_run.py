@@ -158,3 +158,16 @@ def test_the_launchers_own_lines_are_left_out() -> None:
     ]
     output = ScriptOutput()
     assert "".join(map(output, log)) == "one\n---\ntwo\n"
+
+
+def test_an_input_above_the_working_directory_travels_within_the_repository(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Path(__file__).parents[1] / "fixtures/submission/input_above_the_scripts_folder/before"
+    shutil.copytree(case, project / "repository")
+    (project / "repository" / ".git").mkdir()
+    monkeypatch.chdir(project / "repository" / "demo" / "guide")
+    status, outcome, errors = run(capsys, "train.py")
+    assert status == 0, errors
+    assert "total 6" in errors
+    assert outcome["status"] == "DONE"
