@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mljob_codemod.analysis.names import Definition, External, Program, last_name
+from mljob_codemod.analysis.names import Definition, External, Program
 from mljob_codemod.analysis.options import CLICK
 from mljob_codemod.analysis.starts import Launch
 from mljob_codemod.syntax import records as r
@@ -78,17 +78,13 @@ def _parsers(program: Program, module: ModuleIndex) -> set[str]:
     return {kind for kind, _ in _parser_calls(program, module)}
 
 
+def _may_parse(name: str) -> bool:
+    return name in _WORDS or name.startswith(("DEFINE_", "mark_flag"))
+
+
 def _parser_calls(program: Program, module: ModuleIndex) -> list[tuple[str, Scope]]:
     found = []
-    words = _WORDS | {
-        name
-        for name, bindings in module.scope.bindings.items()
-        if any(binding.attr in _WORDS for binding in bindings)
-    }
-    for site in module.sites:
-        called = last_name(site.call.func) or ""
-        if called not in words and not called.startswith(("DEFINE_", "mark_flag")):
-            continue
+    for site in program.sites_calling(_may_parse, (module,)):
         for entity in program.entities(site.call.func, site.scope):
             if not isinstance(entity, External) or (
                 site.in_main_guard and module is not program.script

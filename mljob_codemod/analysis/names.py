@@ -7,7 +7,7 @@ function or class. Imports, aliases, re-exports and star imports are followed; n
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple, Union
 
 from mljob_codemod.edits import Span
@@ -82,6 +82,18 @@ class Program:
                 for site in module.sites_by_name.get(name, ())
             ]
         return self._by_called_name[name]
+
+    def sites_calling(
+        self, is_wanted: Callable[[str], bool], modules: Iterable[ModuleIndex] | None = None
+    ) -> Iterator[Site]:
+        """The calls of ``modules``, or of the reach, that are worth resolving by their last names.
+
+        What is imported under another name (``from fire import Fire as run_it``) goes by its own.
+        """
+        for module in self.modules.values() if modules is None else modules:
+            words = words_of(module, is_wanted)
+            if words:
+                yield from (site for site in module.sites if last_name(site.call.func) in words)
 
     # Names
 
@@ -405,6 +417,20 @@ class Program:
                 yield passed, site.scope
         if defaulted and param.default is not None:
             yield param.default, binding.scope.parent
+
+
+def words_of(module: ModuleIndex, is_wanted: Callable[[str], bool]) -> frozenset[str]:
+    """The last names of calls in ``module`` that stand for a wanted one, new names of imports included."""
+    renamed = {
+        name
+        for scope in (module.scope, *module.scopes.values())
+        for name, bindings in scope.bindings.items()
+        if any(
+            binding.kind == "import" and binding.attr is not None and is_wanted(binding.attr)
+            for binding in bindings
+        )
+    }
+    return frozenset(renamed).union(name for name in module.sites_by_name if is_wanted(name))
 
 
 def argument_for(

@@ -13,7 +13,7 @@ from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.rules import Argument, CallRules, Manner, PathCall, Reader, Writer
 from mljob_codemod.rules.calls import CallTable
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex, Site
+from mljob_codemod.syntax.scopes import Site
 
 
 class Role(Enum):
@@ -62,15 +62,12 @@ class UseFinder:
         self._paths = paths
         self._rules = rules
         self._words = rules.trigger_words() | {"dictConfig"}
-        self._words_by_module: dict[ModuleIndex, frozenset[str]] = {}
 
     def uses(self, is_reached: Callable[[Site], bool]) -> Iterator[PathUse]:
         """Every use of a path in the calls that a run can come to."""
-        for site in self._program.sites():
+        for site in self._program.sites_calling(self._words.__contains__):
             name = last_name(site.call.func)
-            if name is None or name not in self._words_of(site.scope.module):
-                continue
-            if not is_reached(site):
+            if name is None or not is_reached(site):
                 continue
             functions, receivers = self._called(site)
             if functions is None:
@@ -82,17 +79,6 @@ class UseFinder:
                 rule = self._match(table, functions, receivers, name)
                 if rule is not None:
                     yield from self._uses_of(role, rule, site, shown)
-
-    def _words_of(self, module: ModuleIndex) -> frozenset[str]:
-        """The last names worth resolving in ``module``, those it imports under another name included."""
-        if module not in self._words_by_module:
-            renamed = {
-                name
-                for name, bindings in module.scope.bindings.items()
-                if any(binding.attr in self._words for binding in bindings)
-            }
-            self._words_by_module[module] = self._words | renamed
-        return self._words_by_module[module]
 
     def _tables(self) -> tuple[tuple[Role, CallTable[PathCall]], ...]:
         return (  # the three tables hold subclasses of PathCall and are only read here

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mljob_codemod.analysis.names import Program, last_name
+from mljob_codemod.analysis.names import Program
 from mljob_codemod.analysis.option_frameworks.argparse_parsers import argparse_options
 from mljob_codemod.analysis.option_frameworks.argv_items import argv_options
-from mljob_codemod.analysis.option_frameworks.called_parsers import PARSER_NAMES, options_of_call
+from mljob_codemod.analysis.option_frameworks.called_parsers import may_declare, options_of_call
 from mljob_codemod.analysis.option_frameworks.click_commands import click_options
 from mljob_codemod.analysis.option_frameworks.hydra_configurations import hydra_options
 from mljob_codemod.analysis.option_frameworks.overridden_settings import (
@@ -43,11 +43,9 @@ def find_options(
                 for find in (click_options, typer_commands):
                     for option in find(program, scope.node, scope.parent):
                         table.add(option)
-    for site in program.sites():
-        name = last_name(site.call.func) or ""
-        if name in PARSER_NAMES or name.startswith("DEFINE_"):
-            for option in options_of_call(program, site, table):
-                table.add(option)
-                if option.owner is None and option.default is not None:
-                    table.by_variable[option.default] = option
+    for site in program.sites_calling(may_declare):
+        for option in options_of_call(program, site, table):
+            table.add(option)
+            if option.owner is None and option.default is not None:
+                table.by_variable[option.default] = option
     return table

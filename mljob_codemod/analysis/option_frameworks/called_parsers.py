@@ -26,7 +26,14 @@ _DATACLASS_PARSERS = {
     "draccus.parse": "other",
     "tap.tapify": "other",
 }
-PARSER_NAMES = frozenset({"Fire", "run", *(name.rpartition(".")[2] for name in _DATACLASS_PARSERS)})
+_PARSER_NAMES = frozenset(
+    {"Fire", "run", *(name.rpartition(".")[2] for name in _DATACLASS_PARSERS)}
+)
+
+
+def may_declare(name: str) -> bool:
+    """Whether a call of this last name may declare options."""
+    return name in _PARSER_NAMES or name.startswith("DEFINE_")
 
 
 def options_of_call(program: Program, site: Site, table: OptionTable) -> Iterator[Option]:
