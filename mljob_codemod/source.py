@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _COOKIE = re.compile(rb"[ \t\f]*#.*?coding[:=]")
 _LINE = re.compile(r"\r\n|\r|\n")
 _SUPPRESSION = re.compile(r"#\s*mljob:\s*ignore(?:\[(?P<codes>[^\]]*)\])?")
+_MERGE_CONFLICT = re.compile(
+    r"^<{7}(?=[ \r\n])(?=(?s:.*)^={7}\r?$(?s:.*)^>{7}[ \r\n])", re.MULTILINE
+)
 _SKIP_FILE = re.compile(r"^[ \t]*#\s*mljob:\s*skip-file\b", re.MULTILINE)
 
 
@@ -132,6 +135,13 @@ def parse_ast(source: Source) -> ast.Module:
         # Bytes of our own making: a coding comment in the text must not be obeyed a second time.
         return ast.parse(source.text, filename=source.shown)
     except SyntaxError as error:
+        conflict = _MERGE_CONFLICT.search(source.text)
+        if conflict is not None:
+            raise InputError(
+                source.shown,
+                "holds a merge conflict; resolve it first",
+                line=source.position(conflict.start()).line,
+            ) from error
         version = f"Python {sys.version_info.major}.{sys.version_info.minor}"
         raise InputError(
             source.shown,

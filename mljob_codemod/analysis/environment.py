@@ -8,7 +8,8 @@ from enum import Enum
 
 from mljob_codemod.analysis.names import External, Program, argument_at, last_name
 from mljob_codemod.analysis.options import RESULT_VARIABLE
-from mljob_codemod.analysis.values import PathEvaluator, Root
+from mljob_codemod.analysis.path_values import Root
+from mljob_codemod.analysis.values import PathEvaluator
 from mljob_codemod.syntax import records as r
 from mljob_codemod.syntax.scopes import (
     ModuleIndex,

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from mljob_codemod.analysis.environment import Missing, VariableRead, variable_reads
 from mljob_codemod.analysis.options import RESULT_VARIABLE, Option
 from mljob_codemod.analysis.path_uses import PathUse, Role
+from mljob_codemod.analysis.path_values import Root
 from mljob_codemod.analysis.results import Results
-from mljob_codemod.analysis.values import Root
 from mljob_codemod.codemods.base import Job, ModuleEdit
 from mljob_codemod.codemods.cloud_rules import (
     CLUSTER_VARIABLE,
