@@ -118,8 +118,7 @@ def _import_root(project: Project, script: FileFacts, module: str) -> Path | Non
 
 def _take_inputs_along(job: Job, plan: JobPlan, reach: Reach) -> None:
     """Send the folder when the script reads files of it, and the one that they are relative to."""
-    # XGBoost names options of a file behind a question mark.
-    targets = {os.path.normpath(use.target.partition("?")[0]) for use in plan.local_inputs}
+    targets = {_without_pattern(use.target, job.exists) for use in plan.local_inputs}
     present = {target for target in targets if job.exists(target) and not target.startswith("/")}
     if not present:
         return
@@ -155,6 +154,13 @@ def _project_top(script: Path, settings: Settings) -> Path:
         if (folder / ".git").exists():
             return folder
     return Path(os.path.commonpath([settings.folder.resolve(), Path.cwd(), script.parent]))
+
+
+def _without_pattern(target: str, exists: Callable[[str], bool]) -> str:
+    """A path without what follows it: a pattern of names, or a format that a loader takes (``a.txt?format=libsvm``)."""
+    path = os.path.normpath(target)
+    head = re.split(r"[*?\[]", path)[0]
+    return head if head == path or exists(head) else os.path.dirname(head)
 
 
 def _payload_root(script: FileFacts, reach: Reach, settings: Settings) -> Path:

@@ -67,6 +67,29 @@ def test_a_converted_script_is_submitted_by_its_own_file(
     assert outcome["result"]["json"] == ["--epochs", "1"]
 
 
+def test_comparison_has_the_users_variables_and_working_directory(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {
+        "lib/keep.py": "def keep(text):\n    open('kept.txt', 'w').write(text)\n",
+        "code/rows.txt": "1\n",
+        "code/steps/train.py": "import os\nif 'MODE' not in os.environ:\n    raise SystemExit('no MODE')\n"
+        "from keep import keep\nkeep(open('rows.txt').read())\n",
+    }
+    for name, text in files.items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(text)
+    monkeypatch.chdir(project / "code")
+    monkeypatch.setenv("PYTHONPATH", str(project / "lib"))
+    _, outcome, errors = run(capsys, "--compare", "steps/train.py")
+    assert outcome["differences"] == []
+    assert outcome["outside_status"] == 1
+    monkeypatch.setenv("MODE", "mine")
+    _, outcome, errors = run(capsys, "--compare", "steps/train.py")
+    assert outcome["outside_status"] == 0, errors
+    assert outcome["differences"] == []
+
+
 @pytest.mark.parametrize(
     ("source", "job_status", "cause"),
     [

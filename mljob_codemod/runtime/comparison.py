@@ -22,6 +22,8 @@ _RANDOM_NAME = re.compile(r"tmp[a-z0-9_]{8}")
 class Comparison:
     """Differences between two versions, and what the original does not repeat itself."""
 
+    status: int = 0
+    """How the original ends: two scripts that both fail may show no difference."""
     differences: list[str] = field(default_factory=list)
     unstable: list[str] = field(default_factory=list)
     """Compared for presence only: two runs of the original differ in it."""
@@ -30,7 +32,7 @@ class Comparison:
 def compare(before: Outcome, after: Outcome, again: Callable[[], Outcome]) -> Comparison:
     """Compare two outcomes; `again` repeats the first run and is called only when they differ."""
     repeat = functools.cache(again)
-    found = Comparison()
+    found = Comparison(before.status)
     if before.status != after.status:
         found.differences.append(f"exit status: {before.status} before, {after.status} after")
     for stream in ("stdout", "stderr"):

@@ -44,6 +44,7 @@ def _run_in(
     stdin: str | None,
     timeout: float,
     python: Path,
+    folder: str = ".",
 ) -> Outcome:
     work, home, temporary = base / "project", base / "home", base / "tmp"
     home.mkdir()
@@ -52,7 +53,7 @@ def _run_in(
     before = read_tree(work)
     finished = run_process(
         [str(python), script, *args],
-        cwd=work,
+        cwd=work / folder,
         env={**environment(home, temporary, python), **(env or {})},
         stdin=stdin,
         timeout=timeout,
@@ -78,8 +79,9 @@ def compare_outside(
     stdin: str | None = None,
     timeout: float = 120,
     python: Path,
+    folder: str = ".",
 ) -> Comparison:
-    """Whether two versions of a project do the same outside a job."""
+    """Whether two versions of a project do the same outside a job, started in `folder` of it."""
 
     with tempfile.TemporaryDirectory(prefix="mljob-outside-") as parent:
         # All runs happen at one path, so that files that mention it come out equal.
@@ -88,7 +90,7 @@ def compare_outside(
         def run(project: Path) -> Outcome:
             base.mkdir()
             try:
-                return _run_in(base, project, script, args, env, stdin, timeout, python)
+                return _run_in(base, project, script, args, env, stdin, timeout, python, folder)
             finally:
                 shutil.rmtree(base)
 

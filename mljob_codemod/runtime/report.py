@@ -70,6 +70,8 @@ def _lines(outcome: RunResult) -> Iterator[str]:
         yield _row("asked for", f"{host}: a job needs an integration that allows it")
     if outcome.differences is not None:
         same = "no difference in output, files or exit status"
+        if outcome.outside_status:
+            same += f", but the script itself fails there (status {outcome.outside_status})"
         yield _row("outside", same if not outcome.differences else "")
         yield from (f"  {line}" for each in outcome.differences for line in each.splitlines())
         if outcome.unstable:

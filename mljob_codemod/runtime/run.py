@@ -24,6 +24,7 @@ from mljob_codemod.errors import InputError, MljobError
 from mljob_codemod.plan import JobPlan
 from mljob_codemod.runtime.outside import compare_outside
 from mljob_codemod.runtime.pool import Pool, PoolOptions, Ran
+from mljob_codemod.runtime.sandbox import REPEATABLE
 from mljob_codemod.submission import FILE_NAME
 
 _ACCOUNT = Path(__file__).with_name("account.py")
@@ -62,6 +63,8 @@ class RunResult:
     refused: list[str] = field(default_factory=list)
     hosts_asked: list[str] = field(default_factory=list)
     differences: list[str] | None = None
+    outside_status: int | None = None
+    """How the original script ends outside a job."""
     unstable: list[str] = field(default_factory=list)
     isolation: list[str] = field(default_factory=list)
     timed_out: bool = False
@@ -287,13 +290,30 @@ def _compare(
     arguments: Sequence[str],
     options: RunOptions,
 ) -> None:
-    place = script.resolve().relative_to(original)
+    here = Path.cwd().resolve()
+    folder = here if here.is_relative_to(original) else original
     compared = compare_outside(
         original,
         converted,
-        place.as_posix(),
+        os.path.relpath(script.resolve(), folder),
         arguments,
+        env=_own_variables(original, folder),
         timeout=options.pool.timeout or 3600,
         python=options.pool.python,
+        folder=folder.relative_to(original).as_posix(),
     )
     outcome.differences, outcome.unstable = compared.differences, compared.unstable
+    outcome.outside_status = compared.status
+
+
+def _own_variables(original: Path, folder: Path) -> dict[str, str]:
+    """The user's variables, which a script outside a job may need, without those that runs are made equal by."""
+    variables = {name: text for name, text in os.environ.items() if name not in REPEATABLE}
+    if "PYTHONPATH" in variables:
+        # Both versions must import their own modules, never those of the project itself.
+        places = [Path(place).resolve() for place in variables["PYTHONPATH"].split(os.pathsep)]
+        variables["PYTHONPATH"] = os.pathsep.join(
+            os.path.relpath(place, folder) if place.is_relative_to(original) else str(place)
+            for place in places
+        )
+    return variables

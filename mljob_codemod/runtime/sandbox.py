@@ -25,20 +25,28 @@ class SandboxError(MljobError):
     """A run could not be set up; says nothing about the script."""
 
 
+_SETTINGS = {
+    "LC_ALL": "C.UTF-8",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONHASHSEED": "0",
+    # One thread makes sums of floating-point numbers come out the same each time.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MPLBACKEND": "Agg",
+}
+REPEATABLE = frozenset({*_SETTINGS, "PATH", "HOME", "TMPDIR", "MPLCONFIGDIR", "XDG_CACHE_HOME"})
+"""Variables that are the same for each run, whatever its user has set."""
+
+
 def environment(home: Path, temporary: Path, python: Path) -> dict[str, str]:
     """Variables that make two runs of one script equal, and free of this process's settings."""
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    return kept | {
+    return {
+        **kept,
+        **_SETTINGS,
         "PATH": os.pathsep.join([str(python.parent), kept.get("PATH", os.defpath)]),
         "HOME": str(home),
         "TMPDIR": str(temporary),
-        "LC_ALL": "C.UTF-8",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONHASHSEED": "0",
-        # One thread makes sums of floating-point numbers come out the same each time.
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MPLBACKEND": "Agg",
         # Building the font cache takes seconds, so runs share it.
         "MPLCONFIGDIR": str(cache_folder() / "matplotlib"),
     }
