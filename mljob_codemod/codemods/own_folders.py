@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mljob_codemod.analysis.names import External, argument_at, last_name
+from mljob_codemod.analysis.reachability import Reachability
 from mljob_codemod.codemods.base import Job, runs_in_job
 from mljob_codemod.edits import Span
 from mljob_codemod.findings import Documentation, Finding, Level, Rule
@@ -35,10 +36,11 @@ def find(job: Job) -> Iterator[Finding]:
     imported = {
         imported.module.partition(".")[0] for facts in job.files for imported in facts.imports
     }
+    reach = Reachability(job.program, job.options)
     for rule in own_folders():
         if imported.isdisjoint(rule.packages):
             continue
-        place = _first_place(job, rule)
+        place = _first_place(job, reach, rule)
         if place is not None:
             module, span, name = place
             if job.settings.net_of(job.path) is False:
@@ -53,7 +55,9 @@ def describe(job: Job, plan: JobPlan) -> None:
     """The findings are reasons for the net; ``net.py`` weighs them together with those of others."""
 
 
-def _first_place(job: Job, rule: OwnFolder) -> tuple[ModuleIndex, Span, str] | None:
+def _first_place(
+    job: Job, reach: Reachability, rule: OwnFolder
+) -> tuple[ModuleIndex, Span, str] | None:
     found = None
     for site in job.program.sites():
         if not _may_lead(rule, site):
@@ -61,8 +65,8 @@ def _first_place(job: Job, rule: OwnFolder) -> tuple[ModuleIndex, Span, str] | N
         for name in _names(job, site.call.func, site.scope):
             if name in rule.settled:
                 return None
-            if found is None and runs_in_job(site, job) and rule.matches(name):
-                if not _told_where(rule, site.call):
+            if found is None and rule.matches(name) and not _told_where(rule, site.call):
+                if runs_in_job(site, job) and reach.runs_by_default(site):
                     found = site.scope.module, site.call.span, name
     return found or _decorated(job, rule)
 
