@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from mljob_codemod.checking import Report
+    from mljob_codemod.converting import ChangeSet
 
 CLEAN, PENDING, FAILED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses: nothing to do, or done; findings or changes pending; usage or input error; Ctrl-C."""
@@ -255,6 +256,7 @@ def apply(
         _write_bytes(render_diff(change_sets, color=_colored(color)))
         for notice in (notice for change_set in change_sets for notice in change_set.notices):
             click.echo(notice, err=True)
+        _show_kept(change_sets, color)
     else:
         if not check_only:
             from mljob_codemod.writing import write_change_sets
@@ -277,9 +279,20 @@ def apply(
                 unsafe_fixes=settings.unsafe_fixes,
             )
             click.echo(text, nl=False, color=True)
+            _show_kept(change_sets, color)
     if _print_errors(errors):
         return FAILED
     return PENDING if pending and (diff or check_only) else CLEAN
+
+
+def _show_kept(change_sets: Sequence[ChangeSet], color: str) -> None:
+    """Show on standard error how generated files that a person edited differ from new ones."""
+    kept = [change for change_set in change_sets for change in change_set.kept]
+    if kept:
+        from mljob_codemod.reporting.diff import render_kept
+
+        for change in kept:
+            click.echo(render_kept(change, color=_colored(color)), nl=False, err=True)
 
 
 @cli.command(short_help="Explain a finding and its fix.")

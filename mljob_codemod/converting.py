@@ -53,6 +53,8 @@ class ChangeSet:
     changes: tuple[FileChange, ...]
     applied: tuple[Finding, ...]
     notices: tuple[str, ...] = ()
+    kept: tuple[FileChange, ...] = ()
+    """What would be written over generated files that a person edited; nothing is."""
 
 
 def convert(
@@ -153,6 +155,7 @@ def _change_set(plans: Sequence[JobPlan], report: Report, settings: Settings) ->
     lines = {change.shown: _line_numbers(change) for change in changes}
     plans = [_after_rewrite(plan, lines) for plan in plans]
     notices: list[str] = []
+    kept: list[FileChange] = []
     by_folder: dict[str, list[JobPlan]] = {}
     for plan in plans:
         by_folder.setdefault(_submission_path(plan), []).append(plan)
@@ -162,11 +165,14 @@ def _change_set(plans: Sequence[JobPlan], report: Report, settings: Settings) ->
             texts[entry_path(path)] = render_entry()
         for file, text in texts.items():
             change, notice = _generated_change(file, text)
-            changes += [] if change is None else [change]
-            notices += [] if notice is None else [notice]
+            if notice is not None:
+                notices.append(notice)
+                kept += [] if change is None else [change]
+            elif change is not None:
+                changes.append(change)
     if not changes and not notices:
         return None
-    return ChangeSet(scripts, tuple(changes), applied, tuple(notices))
+    return ChangeSet(scripts, tuple(changes), applied, tuple(notices), tuple(kept))
 
 
 def _edits_by_file(findings: Iterable[Finding]) -> dict[str, list[Edit]]:
@@ -244,7 +250,7 @@ def _submission_place(
 
 
 def _generated_change(path: str, text: str) -> tuple[FileChange | None, str | None]:
-    """A generated file when it has to change; a notice when a person edited it."""
+    """A generated file when it has to change; with a notice, it is kept as a person left it."""
     file = Path(path)
     after = text.encode("utf-8")
     if not file.exists():
@@ -256,9 +262,10 @@ def _generated_change(path: str, text: str) -> tuple[FileChange | None, str | No
         return None, f"{path}: cannot be read and is left alone"
     if before == after:
         return None, None
+    change = FileChange(file.absolute(), path, before, after)
     if state == "generated":
-        return FileChange(file.absolute(), path, before, after), None
-    return None, kept_notice(state, path)
+        return change, None
+    return change if state == "edited" else None, kept_notice(state, path)
 
 
 def _submission_settings(plans: Sequence[JobPlan], settings: Settings) -> SubmissionSettings:

@@ -44,6 +44,19 @@ def render_diff(change_sets: Sequence[ChangeSet], *, color: bool = False) -> byt
     return b"".join(map(_painted, lines) if color else lines)
 
 
+def render_kept(change: FileChange, *, color: bool = False) -> bytes:
+    """How a file that a person edited differs from what would be written; no patch to apply."""
+    yours, anew = (io.BytesIO(data).readlines() for data in (change.before or b"", change.after))
+    lines = [
+        f"--- {change.shown} as it is\n".encode("utf-8", "surrogateescape"),
+        f"+++ {change.shown} as it would be written\n".encode("utf-8", "surrogateescape"),
+    ]
+    matcher = SequenceMatcher(None, yours, anew, autojunk=False)
+    for group in matcher.get_grouped_opcodes(CONTEXT):
+        lines += _hunk_lines(group, yours, anew, "")
+    return b"".join(map(_painted, lines) if color else lines)
+
+
 def _place(change: FileChange) -> tuple[bool, str]:
     """Where a file stands: a submission is long, and what changed in a person's own files is short."""
     return PurePosixPath(change.shown).name == FILE_NAME, change.shown
@@ -67,15 +80,21 @@ def _file_lines(change: FileChange, change_set: ChangeSet) -> Iterator[bytes]:
     matcher = SequenceMatcher(None, before, after, autojunk=False)
     for group in matcher.get_grouped_opcodes(CONTEXT):
         codes = sorted(_codes(group, traces)) or [f"job {', '.join(change_set.scripts)}"]
-        old = _extent(group[0][1], group[-1][2])
-        new = _extent(group[0][3], group[-1][4])
-        yield f"@@ -{old} +{new} @@ {', '.join(codes)}\n".encode("utf-8", "surrogateescape")
-        for tag, old_start, old_end, new_start, new_end in group:
-            if tag == "equal":
-                yield from _marked(b" ", before[old_start:old_end])
-            else:
-                yield from _marked(b"-", before[old_start:old_end])
-                yield from _marked(b"+", after[new_start:new_end])
+        yield from _hunk_lines(group, before, after, " " + ", ".join(codes))
+
+
+def _hunk_lines(
+    group: Sequence[Opcode], before: Sequence[bytes], after: Sequence[bytes], note: str
+) -> Iterator[bytes]:
+    old = _extent(group[0][1], group[-1][2])
+    new = _extent(group[0][3], group[-1][4])
+    yield f"@@ -{old} +{new} @@{note}\n".encode("utf-8", "surrogateescape")
+    for tag, old_start, old_end, new_start, new_end in group:
+        if tag == "equal":
+            yield from _marked(b" ", before[old_start:old_end])
+        else:
+            yield from _marked(b"-", before[old_start:old_end])
+            yield from _marked(b"+", after[new_start:new_end])
 
 
 def _marked(mark: bytes, lines: Sequence[bytes]) -> Iterator[bytes]:

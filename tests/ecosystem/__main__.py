@@ -152,7 +152,9 @@ def _convert_here(outcome: Outcome, diff_dir: Path | None) -> None:
 
 def _without_submissions(change_set: ChangeSet) -> ChangeSet:
     kept = tuple(c for c in change_set.changes if Path(c.shown).name != FILE_NAME)
-    return ChangeSet(change_set.scripts, kept, change_set.applied, change_set.notices)
+    return ChangeSet(
+        change_set.scripts, kept, change_set.applied, change_set.notices, change_set.kept
+    )
 
 
 def _verify(change: FileChange, outcome: Outcome) -> None:
