@@ -85,7 +85,6 @@ class Results:
     places: list[Place] = field(default_factory=list)
     options: list[OptionResult] = field(default_factory=list)
     unplaced: list[PathUse] = field(default_factory=list)
-    inputs: list[Use] = field(default_factory=list)
     scratch: set[Place] = field(default_factory=set)
     folders: dict[Place, str] = field(default_factory=dict)
     """Folders that the script expects to exist, by the place whose writes need them."""
@@ -129,13 +128,11 @@ class ResultFinder:
         is_output_name: Callable[[Option], bool],
         is_never_output: Callable[[Option], bool],
         exists: Callable[[str], bool],
-        defaults: Callable[[Option], tuple[PathValue, ...]],
     ) -> None:
         self._uses = list(uses)
         self._is_output_name = is_output_name
         self._is_never_output = is_never_output
         self._exists = exists
-        self._defaults = defaults
         self._fixed = [
             Use(use, _at_use(use, value))
             for use in self._uses
@@ -157,7 +154,6 @@ class ResultFinder:
         results.options = list(self._option_results(options))
         results.scratch = self._scratch_places(results.places)
         results.folders = self._needed_folders(results.places)
-        results.inputs = list(self._inputs(written_texts))
         results.unplaced = [
             use
             for use in self._uses
@@ -399,34 +395,6 @@ class ResultFinder:
             needs_folder=kind == "directory" and not made,
             prefix_only=bool(prefixed) and not direct and not below,
         )
-
-    # Inputs
-
-    def _inputs(self, written: set[str]) -> Iterator[Use]:
-        for use in self._uses:
-            if use.role is not Role.READ:
-                continue
-            for value in use.values:
-                text = value.text
-                if value.root is Root.OPTION and value.option is not None:
-                    known = [v for v in self._defaults(value.option) if v.root in _FIXED_ROOTS]
-                    if not known or not known[0].text:
-                        continue
-                    text = known[0].text + value.text
-                elif value.root not in _FIXED_ROOTS or not text:
-                    continue
-                if isinstance(use.rule, Reader) and use.rule.name_or_path:
-                    if not text.startswith(("./", "../", "/", "~")) and not self._exists(text):
-                        continue
-                if any(
-                    same_path(normal(text), target)
-                    or lies_below(normal(text), target)
-                    or (use.rule.kind is not Kind.FILE and lies_below(target, normal(text)))
-                    for target in written
-                ) and not self._exists(text):
-                    continue
-                yield Use(use, value)
-                break
 
 
 def _at_use(use: PathUse, value: PathValue) -> PathValue:

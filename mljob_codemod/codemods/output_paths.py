@@ -24,7 +24,6 @@ from mljob_codemod.codemods.option_edits import OptionEdits
 from mljob_codemod.codemods.output_plan import (
     hardcoded_outputs,
     library_argument,
-    local_inputs,
     output_argument,
     passed_arguments,
 )
@@ -80,7 +79,6 @@ def paths_of(job: Job) -> Findings:
             is_output_name=lambda option: names.usually_output(option.spelling),
             is_never_output=lambda option: names.never_output(option.spelling),
             exists=job.exists,
-            defaults=job.paths.default_values,
         ).find(job.options.options)
         job.notes["output_paths"] = Findings(results, uses, reach)
     found = job.notes["output_paths"]
@@ -222,4 +220,3 @@ def describe(job: Job, plan: JobPlan) -> None:
         library_argument(job, spelling, site) for spelling, site in job.options.library_options
     ]
     plan.hardcoded_outputs = hardcoded_outputs(job, found.uses, found.reach.runs_by_default)
-    plan.local_inputs += local_inputs(job, found.results.inputs, found.reach.runs_by_default)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from mljob_codemod.analysis.names import last_name
 from mljob_codemod.analysis.options import RESULT_VARIABLE, Option
 from mljob_codemod.analysis.path_uses import PathUse as Use
 from mljob_codemod.analysis.path_uses import Role
@@ -14,7 +13,6 @@ from mljob_codemod.analysis.results import (
     is_cache,
     normal,
 )
-from mljob_codemod.analysis.results import Use as ResultUse
 from mljob_codemod.codemods.base import Job
 from mljob_codemod.codemods.edit_builder import inside_path
 from mljob_codemod.plan import OutputArgument, PathUse
@@ -93,28 +91,6 @@ def hardcoded_outputs(job: Job, uses: list[Use], runs: Callable[[Site], bool]) -
     return list(unique.values())
 
 
-def local_inputs(
-    job: Job, inputs: Iterable[ResultUse], runs: Callable[[Site], bool]
-) -> list[PathUse]:
-    """The inputs that a run without options reads, but those it can do without."""
-    unique: dict[tuple[str, int], PathUse] = {}
-    for found in inputs:
-        if runs(found.use.site) and not _read_if_there(found.use):
-            entry = _path_use(job, found.use, found.value)
-            unique.setdefault((entry.path, entry.line), entry)
-    return list(unique.values())
-
-
-def _read_if_there(use: Use) -> bool:
-    """Whether the read stands under a test that the file exists."""
-    return any(
-        guard.holds
-        and isinstance(guard.test, r.Call)
-        and last_name(guard.test.func) in ("exists", "isfile", "isdir", "is_file", "is_dir")
-        for guard in use.site.guards
-    )
-
-
 def _is_fixed(value: PathValue) -> bool:
     if value.root is Root.LITERAL:
         return bool(value.text) and not value.text.startswith(("/dev/", "/tmp/", "/proc/"))
@@ -125,11 +101,5 @@ def _path_use(job: Job, use: Use, value: PathValue) -> PathUse:
     source = job.sources(use.site.scope.module)
     # A call that spans lines is named by the line of its function's name.
     line = source.position(use.site.call.func.span.end - 1).line
-    text = value.text
-    if value.option is not None:
-        defaults = job.paths.default_values(value.option)
-        fixed = [default.text for default in defaults if _is_fixed(default)]
-        text = f"{fixed[0] if fixed else ''}{value.text}"
-    if value.root is Root.SCRIPT_FOLDER:
-        text = normal(text)
+    text = normal(value.text) if value.root is Root.SCRIPT_FOLDER else value.text
     return PathUse(source.shown, line, use.name, text)

@@ -513,3 +513,22 @@ def expressions_of(statement: r.Statement) -> Iterator[r.Expr]:
         case r.ClassDef():
             yield from statement.decorators
             yield from (base.value for base in statement.bases)
+
+
+def statements_around(module: ModuleIndex, place: int) -> Iterator[r.Statement]:
+    """The statements that enclose the offset ``place``, the outermost first."""
+    blocks: list[r.Block] = [module.body]
+    while blocks:
+        around = next(
+            (
+                statement
+                for block in blocks
+                for statement in block
+                if statement.span.start <= place < statement.span.end
+            ),
+            None,
+        )
+        if around is None:
+            return
+        yield around
+        blocks = list(blocks_of(around))
