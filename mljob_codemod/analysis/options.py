@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Union
+from typing import NamedTuple, Union
 
 from mljob_codemod.edits import Span
 from mljob_codemod.lazy_dataclass import dataclass
+from mljob_codemod.rules import Manner
 from mljob_codemod.syntax import records as r
 from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site, walk
 
@@ -53,13 +54,22 @@ class Option:
         return self.position is not None
 
 
+class LibraryOption(NamedTuple):
+    """An output option that a class of a library declares: ``--output_dir`` of TrainingArguments."""
+
+    spelling: str
+    site: Site
+    """The call of the parser that is given the class."""
+    manner: Manner
+    """How the library writes there."""
+
+
 @dataclass
 class OptionTable:
     """All options in the reach, by destination, and by the parameter that receives them."""
 
     options: list[Option] = field(default_factory=list)
-    library_options: list[tuple[str, Site]] = field(default_factory=list)
-    """Options that a library declares, by spelling: ``--output_dir`` of TrainingArguments."""
+    library_options: list[LibraryOption] = field(default_factory=list)
     by_dest: dict[str, list[Option]] = field(default_factory=dict)
     by_param: dict[tuple[str, Span, str], Option] = field(default_factory=dict)
     by_variable: dict[object, Option] = field(default_factory=dict)

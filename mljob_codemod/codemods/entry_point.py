@@ -73,7 +73,7 @@ def describe(job: Job, plan: JobPlan) -> None:
     plan.cli = command_line(job.program, None if start is None else start.held or start.launch)
     plan.returns = analysis.returns
     strings = [text for option in job.options.options for text in option.strings]
-    strings += [option for option, _ in job.options.library_options]
+    strings += [option.spelling for option in job.options.library_options]
     plan.script_options = list(dict.fromkeys(text for text in strings if text.startswith("-")))
 
 

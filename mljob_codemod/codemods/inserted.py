@@ -14,6 +14,8 @@ EXPAND_ARGUMENTS = (
     f'sys.argv[:] = [arg.replace("${RESULT_VARIABLE}", os.environ.get("{RESULT_VARIABLE}", '
     f'"${RESULT_VARIABLE}")) for arg in sys.argv]'
 )
+EXPAND_ARGUMENTS_TO_SCRATCH = f'sys.argv[:] = [arg.replace("${RESULT_VARIABLE}", scratch_path("") or "${RESULT_VARIABLE}") for arg in sys.argv]'
+"""Where what is passed is written in ways that a result path does not take."""
 START_SCRATCH = 'scratch_path("")  # one folder for this process and all that it starts'
 
 _RESULT_PATH = f'''\

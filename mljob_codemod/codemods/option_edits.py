@@ -12,10 +12,12 @@ from mljob_codemod.codemods.base import Job, ModuleEdit
 from mljob_codemod.codemods.edit_builder import folder_argument, inside_path, repr_text
 from mljob_codemod.codemods.inserted import (
     EXPAND_ARGUMENTS,
+    EXPAND_ARGUMENTS_TO_SCRATCH,
     IN_JOB,
     OUTSIDE_JOB,
     RESULT,
 )
+from mljob_codemod.codemods.output_plan import is_passed
 from mljob_codemod.codemods.output_style import OutputStyle
 from mljob_codemod.codemods.place_edits import PlaceEdits
 from mljob_codemod.edits import (
@@ -24,6 +26,7 @@ from mljob_codemod.edits import (
     InsertStatement,
     ReplaceArgument,
 )
+from mljob_codemod.rules import Manner
 from mljob_codemod.syntax import records as r
 from mljob_codemod.syntax.scopes import NOWHERE, ModuleIndex
 
@@ -162,8 +165,23 @@ class OptionEdits:
             return ()
         module, statement = place
         edits = self._style.builder(module)
-        edits.add(AddImport("sys"), InsertStatement(statement.span, EXPAND_ARGUMENTS))
+        expansion = EXPAND_ARGUMENTS
+        if self._passes_to_scratch():
+            if not self._style.is_free("scratch_path", module.key):
+                return ()
+            edits.scratch()
+            expansion = EXPAND_ARGUMENTS_TO_SCRATCH
+        edits.add(AddImport("sys"), InsertStatement(statement.span, expansion))
         return edits.done()
+
+    def _passes_to_scratch(self) -> bool:
+        """Whether one of the options that ``submit_job.py`` passes needs the scratch folder."""
+        job = self._style.job
+        return any(
+            option.manner is not Manner.SEQUENTIAL for option in job.options.library_options
+        ) or any(
+            result.scratch and is_passed(result.option) for result in self._style.results.options
+        )
 
 
 def _before_parsing(job: Job) -> tuple[ModuleIndex, r.Statement] | None:

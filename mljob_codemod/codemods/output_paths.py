@@ -95,7 +95,7 @@ def find(job: Job) -> Iterator[Finding]:
     for result in found.results.options:
         yield from _option_findings(job, result, options)
     library_options = () if _expands_arguments(job) else job.options.library_options
-    for spelling, site in library_options:
+    for spelling, site, _ in library_options:
         text = (
             f"{spelling} is required; submit_job.py passes ${RESULT_VARIABLE}/{spelling.lstrip('-')} "
             "and the script puts the path in"
@@ -217,6 +217,6 @@ def describe(job: Job, plan: JobPlan) -> None:
     found = paths_of(job)
     plan.output_arguments += [output_argument(job, result) for result in found.results.options]
     plan.output_arguments += [
-        library_argument(job, spelling, site) for spelling, site in job.options.library_options
+        library_argument(job, option) for option in job.options.library_options
     ]
     plan.hardcoded_outputs = hardcoded_outputs(job, found.uses, found.reach.runs_by_default)

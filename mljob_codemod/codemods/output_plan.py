@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mljob_codemod.analysis.options import RESULT_VARIABLE, Option
+from mljob_codemod.analysis.options import RESULT_VARIABLE, LibraryOption, Option
 from mljob_codemod.analysis.path_uses import PathUse as Use
 from mljob_codemod.analysis.path_uses import Role
 from mljob_codemod.analysis.path_values import PathValue, Root
@@ -25,8 +25,6 @@ def output_argument(job: Job, result: OptionResult) -> OutputArgument:
     """An output option that the source declares, and how a job is given it."""
     option = result.option
     source = job.sources(option.module)
-    in_source = option.framework in ("argparse", "click") and not option.positional
-    must_pass = option.framework == "hydra" or (option.required and not in_source)
     return OutputArgument(
         option=option.spelling,
         dest=option.dest,
@@ -35,17 +33,30 @@ def output_argument(job: Job, result: OptionResult) -> OutputArgument:
         kind=result.kind,
         default=_default_text(option, source),
         required=option.required,
-        passed=passed_arguments(option) if must_pass else (),
+        passed=passed_arguments(option) if is_passed(option) else (),
         position=option.position,
     )
 
 
-def library_argument(job: Job, spelling: str, site: Site) -> OutputArgument:
-    """An output option that a library declares for the parser made at ``site``."""
-    where = job.evidence(site.scope.module, site.call.span)
-    dest = spelling.lstrip("-")
-    passed = (spelling, f"${RESULT_VARIABLE}/{dest}")
-    return OutputArgument(spelling, dest, where.path, where.line, "directory", None, True, passed)
+def library_argument(job: Job, option: LibraryOption) -> OutputArgument:
+    """An output option that a library declares for a parser."""
+    where = job.evidence(option.site.scope.module, option.site.call.span)
+    dest = option.spelling.lstrip("-")
+    return OutputArgument(
+        option.spelling,
+        dest,
+        where.path,
+        where.line,
+        "directory",
+        required=True,
+        passed=(option.spelling, f"${RESULT_VARIABLE}/{dest}"),
+    )
+
+
+def is_passed(option: Option) -> bool:
+    """Whether ``submit_job.py`` passes an output option: where the source cannot give it a default."""
+    in_source = option.framework in ("argparse", "click") and not option.positional
+    return option.framework == "hydra" or (option.required and not in_source)
 
 
 def passed_arguments(option: Option) -> tuple[str, ...]:

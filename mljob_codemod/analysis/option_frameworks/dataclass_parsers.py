@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mljob_codemod.analysis.names import Definition, External, Program
-from mljob_codemod.analysis.options import Option, OptionTable, is_none, simple_name
+from mljob_codemod.analysis.options import LibraryOption, Option, OptionTable, is_none, simple_name
+from mljob_codemod.rules import Manner, call_rules
 from mljob_codemod.syntax import records as r
 from mljob_codemod.syntax.scopes import Site
 
@@ -20,20 +21,34 @@ def dataclass_options(
         classes += value.elements if isinstance(value, r.Sequence) else [value]
     for expr in classes:
         for entity in program.entities(expr, site.scope):
-            if isinstance(entity, External) and entity.name.endswith("TrainingArguments"):
-                table.library_options.append(("--output_dir", site))
+            if isinstance(entity, External):
+                manner = _output_manner(entity.name)
+                if manner is not None:
+                    table.library_options.append(LibraryOption("--output_dir", site, manner))
             elif isinstance(entity, Definition) and isinstance(entity.node, r.ClassDef):
                 own = list(_class_options(program, entity, framework, table))
                 yield from own
-                inherits = any(
-                    isinstance(base, External) and base.name.endswith("TrainingArguments")
+                manners = [
+                    manner
                     for klass in program.class_line(entity)
                     if isinstance(klass.node, r.ClassDef) and klass.parent is not None
                     for argument in klass.node.bases
                     for base in program.entities(argument.value, klass.parent)
-                )
-                if inherits and all(option.dest != "output_dir" for option in own):
-                    table.library_options.append(("--output_dir", site))
+                    if isinstance(base, External)
+                    and (manner := _output_manner(base.name)) is not None
+                ]
+                if manners and all(option.dest != "output_dir" for option in own):
+                    table.library_options.append(LibraryOption("--output_dir", site, manners[0]))
+
+
+def _output_manner(name: str) -> Manner | None:
+    """How a library writes to the ``output_dir`` that its class ``name`` takes; None for no such class."""
+    rules = call_rules()
+    writer = rules.find(rules.writers, function=name)
+    if writer is not None and any("output_dir" in place.keywords for place in writer.arguments):
+        return writer.manner
+    # Classes that no rule names yet are built like those that are.
+    return Manner.RANDOM if name.endswith("TrainingArguments") else None
 
 
 def _class_options(
