@@ -106,10 +106,9 @@ class Pool:
         self, folder: Path, job: dict[str, Any], ran: Ran, write: Callable[[str], None]
     ) -> str:
         spec = job["spec"]
-        stages = self._account / "stages"
-        mount, result = folder / "job_stage", stages / job["result_path"].lstrip("@")
+        mount, result = folder / "job_stage", Path(job["result"])
         home, temporary = folder / "home", folder / "tmp"
-        shutil.copytree(stages / spec["STAGE_PATH"].lstrip("@"), mount)
+        shutil.copytree(job["payload"], mount)
         for made in (home, temporary, result):
             made.mkdir(parents=True, exist_ok=True)
         payload = mount / str(spec["ENV_VARS"].get("MLRS_PAYLOAD_DIR", "app"))

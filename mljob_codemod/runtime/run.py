@@ -1,6 +1,6 @@
 """A script to what its job comes to on this machine: convert a copy if need be, submit, follow, look.
 
-The job is submitted by its own ``submit_job.py`` and the client that is installed (``account.py``), and runs under the
+The job is submitted by its own ``submit_job.py`` and the client that is installed (``local_account``), and runs under the
 client's launcher (``pool.py``).
 """
 
@@ -27,7 +27,7 @@ from mljob_codemod.runtime.pool import Pool, PoolOptions, Ran
 from mljob_codemod.runtime.sandbox import REPEATABLE
 from mljob_codemod.submission import FILE_NAME
 
-_ACCOUNT = Path(__file__).with_name("account.py")
+_ACCOUNT = Path(__file__).with_name("local_account")
 _OWN_FILES = ("mljob_result", "mljob_extra")
 _NOT_COPIED = shutil.ignore_patterns(
     *(".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__", "*.pyc", ".*_cache")

@@ -2,7 +2,7 @@
 
 Usage: python fake_account.py ACCOUNT_FOLDER SCRIPT [ARGUMENT ...]
 
-The account is the product's (mljob_codemod/runtime/account.py) with what tests need to know: ``ACCOUNT_FOLDER/account.json``
+The account is the product's (mljob_codemod/runtime/local_account) with what tests need to know: ``ACCOUNT_FOLDER/account.json``
 holds what the session starts with (``database``, ``schema``), the ``status`` the job ends in and whether there is a ``log``;
 ``ACCOUNT_FOLDER/record.json`` is what arrived.
 
@@ -11,6 +11,7 @@ It runs under interpreters that have the client and nothing of this project.
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import runpy
@@ -18,13 +19,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PRODUCT = runpy.run_path(
-    str(Path(__file__).resolve().parents[2] / "mljob_codemod" / "runtime" / "account.py")
-)
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "mljob_codemod" / "runtime"))
+product: Any = importlib.import_module("local_account")
+del sys.path[0]
 JOB_ID = "DB.SC.TRAIN_1A2B3C4D"
 
 
-class Account(PRODUCT["Account"]):  # type: ignore[misc]
+class Account(product.Account):  # type: ignore[misc]
     """What the account knows, and what it was told."""
 
     def __init__(self, folder: Path) -> None:
@@ -44,32 +45,22 @@ class Account(PRODUCT["Account"]):  # type: ignore[misc]
         }
         (self.folder / "record.json").write_text(json.dumps(record), "utf-8")
 
-    def execute_job(self, statement: str) -> str:
+    def execute_job(
+        self, name: str, pool: str, spec: Any, options: Any, database: Any, schema: Any
+    ) -> Any:
         """Take the job, and end it at once: its result and one artifact lie where they should."""
-        name, pool, spec, options = PRODUCT["strings"](statement)
-        self.taken = {
-            "name": name,
-            "compute_pool": pool,
-            "spec": json.loads(spec),
-            "options": json.loads(options),
-        }
-        short = JOB_ID.rpartition(".")[2]
-        path = f"{self.taken['spec']['STAGE_PATH']}/{short}"
-        results = self.stage_folder(path)
-        results.mkdir(parents=True)
+        self.taken = {"name": name, "compute_pool": pool, "spec": spec, "options": options}
+        named = {**options, "GENERATE_SUFFIX": False}
+        job = super().execute_job(JOB_ID, pool, spec, named, database, schema)
         value = {"kind": "result", "success": True, "value": {"accuracy": 0.9}}
-        (results / "mljob_result").write_text(json.dumps(value), "utf-8")
-        (results / "model.bin").write_bytes(b"model")
-        job = {**self.taken, "id": JOB_ID, "pool": pool, "result_path": path, "created": 0}
-        folder = self.folder / "jobs" / short
-        folder.mkdir()
-        (folder / "job.json").write_text(json.dumps(job), "utf-8")
-        (folder / "status").write_text(self.given["status"], "utf-8")
-        (folder / "log").write_text("the whole log", "utf-8")
-        return JOB_ID
+        (job.result / "mljob_result").write_text(json.dumps(value), "utf-8")
+        (job.result / "model.bin").write_bytes(b"model")
+        (job.folder / "status").write_text(self.given["status"], "utf-8")
+        (job.folder / "log").write_text("the whole log", "utf-8")
+        return job
 
 
-class Connection(PRODUCT["Connection"]):  # type: ignore[misc]
+class Connection(product.Connection):  # type: ignore[misc]
     """A connection that keeps the statements."""
 
     def __init__(self, account: Account) -> None:
@@ -80,7 +71,7 @@ class Connection(PRODUCT["Connection"]):  # type: ignore[misc]
     def answer(self, statement: str, stream: Any = None) -> Any:
         self.store.statements.append(statement.strip())
         if "SYSTEM$GET_SERVICE_LOGS" in statement and not self.store.given["log"]:
-            raise PRODUCT["ProgrammingError"]("no logs")
+            raise product.ProgrammingError("no logs")
         return super().answer(statement, stream)
 
 
@@ -101,7 +92,7 @@ def main() -> None:
         account.connect_options = {key: str(value) for key, value in options.items()}
         return Connection(account)
 
-    vars(PRODUCT["server_connection"])["connect"] = connect
+    vars(product.server_connection)["connect"] = connect
     sys.argv = sys.argv[2:]
     try:
         runpy.run_path(sys.argv[0], run_name="__main__")

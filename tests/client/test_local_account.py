@@ -14,14 +14,15 @@ import pytest
 from mljob_codemod.runtime.pool import Pool, PoolOptions
 
 pytestmark = [pytest.mark.client, pytest.mark.slow]
-ACCOUNT = Path(__file__).parents[2] / "mljob_codemod" / "runtime" / "account.py"
+RUNTIME = Path(__file__).parents[2] / "mljob_codemod" / "runtime"
 
 PREPARE = """
-import json, os, runpy, sys
+import json, os, sys
 from pathlib import Path
-account = runpy.run_path(os.environ["ACCOUNT"])
-store = account["Account"](Path(sys.argv[1]))
-account["server_connection"].connect = lambda **_: account["Connection"](store)
+sys.path.insert(0, os.environ["RUNTIME"])
+import local_account
+del sys.path[0]
+local_account.install(Path(sys.argv[1]))
 from snowflake.snowpark import Session
 from snowflake.ml import jobs
 session = Session.builder.getOrCreate()
@@ -58,7 +59,7 @@ def drive(client_python: Path, tmp_path: Path) -> Drive:
                 [client_python, driver, account],
                 cwd=project,
                 env={
-                    "ACCOUNT": str(ACCOUNT),
+                    "RUNTIME": str(RUNTIME),
                     "SNOWFLAKE_HOME": str(account),
                     "PATH": "/usr/bin:/bin",
                     "HOME": str(tmp_path),
@@ -80,6 +81,7 @@ def test_files_folders_and_stages_are_submitted_and_followed(drive: Drive) -> No
         one = jobs.submit_file("train.py", "POOL", stage_name="S", args=["--epochs", "3"])
         two = jobs.submit_directory(".", "POOL", entrypoint="train.py", stage_name="S")
         assert one.wait() == two.wait() == "DONE", (one.get_logs(verbose=True), two.get_logs(verbose=True))
+        session.sql("CREATE STAGE code").collect()
         session.file.put("train.py", "@code/src", auto_compress=False)
         three = jobs.submit_from_stage("@code/src", "POOL", entrypoint="@code/src/train.py", stage_name="S")
         status = three.wait()
@@ -106,6 +108,81 @@ def test_files_folders_and_stages_are_submitted_and_followed(drive: Drive) -> No
     assert told["listed"] == 3
 
 
+def test_jobs_are_described_and_listed_as_they_were_submitted(drive: Drive) -> None:
+    told = drive(
+        """
+        before = jobs.list_jobs()
+        one = jobs.submit_file("train.py", "POOL", stage_name="S", args=["-h", "x"], name="first")
+        assert one.wait() == "DONE"
+        other = jobs.submit_directory(
+            ".", "POOL", entrypoint="train.py", stage_name="OTHER.PLACE.S2", target_instances=3,
+            min_instances=2, database="OTHER", schema="PLACE", env_vars={"SIZE": "large"},
+        )
+        assert other.wait() == "DONE", other.get_logs(verbose=True)
+        two = jobs.submit_file("train.py", "POOL", stage_name="S")
+        two.wait()
+        listed = jobs.list_jobs()
+        there = jobs.get_job(other.id)
+        name = one.id.rpartition(".")[2]
+        tell(
+            empty=len(before),
+            names=[name.rpartition("_")[0] for name in listed["name"]],
+            columns=list(listed.columns),
+            newest=list(jobs.list_jobs(limit=1)["name"]) == [two.id.rpartition(".")[2]],
+            elsewhere=jobs.list_jobs(database="OTHER", schema="PLACE")[["status", "target_instances"]].values.tolist(),
+            ended=[bool(time) for time in listed["completed_time"]],
+            nodes=[there.target_instances, there.min_instances],
+            id=other.id.rpartition("_")[0],
+            short=jobs.get_job(name).id == one.id,
+            stages=sorted(row["name"] for row in session.sql("SHOW STAGES").collect()),
+        )
+        """
+    )
+    assert told["empty"] == 0
+    assert told["names"][1] == "FIRST"
+    assert len(told["names"]) == 2
+    assert told["columns"] == [
+        *("name", "status", "message", "database_name", "schema_name", "owner"),
+        *("compute_pool", "target_instances", "created_time", "completed_time"),
+    ]
+    assert told["newest"]
+    assert told["elsewhere"] == [["DONE", 3]]
+    assert told["ended"] == [True, True]
+    assert told["nodes"] == [3, 2]
+    assert told["id"].startswith("OTHER.PLACE.TRAIN_")
+    assert told["short"]
+    assert told["stages"] == ["S", "S2"]
+
+
+def test_logs_are_read_whole_in_part_and_not_before_the_start(drive: Drive, tmp_path: Path) -> None:
+    (tmp_path / "project" / "talk.py").write_text("for number in range(5):\n    print(number)\n")
+    (tmp_path / "project" / "long.py").write_text("import time\ntime.sleep(60)\n")
+    told = drive(
+        """
+        job = jobs.submit_file("talk.py", "POOL", stage_name="S")
+        job.wait()
+        busy = jobs.submit_file("long.py", "POOL", stage_name="S")
+        while busy.status != "RUNNING":
+            pass
+        waiting = jobs.submit_file("talk.py", "POOL", stage_name="S")
+        early = waiting.get_logs()
+        busy.cancel()
+        tell(
+            shown=job.get_logs(as_list=True),
+            last=job.get_logs(limit=2, verbose=True, as_list=True),
+            whole=job.get_logs(verbose=True),
+            early=early,
+            status=waiting.wait(),
+        )
+        """
+    )
+    assert told["shown"] == list("01234")
+    assert told["last"] == told["whole"].splitlines()[-2:]
+    assert "ML job started" in told["whole"]
+    assert told["early"] == ""
+    assert told["status"] == "DONE"
+
+
 def test_functions_run_remotely_and_failures_are_raised_again(drive: Drive) -> None:
     told = drive(
         """
@@ -117,7 +194,16 @@ def test_functions_run_remotely_and_failures_are_raised_again(drive: Drive) -> N
         def fail():
             raise ValueError("no data")
 
+        import numpy as np
+        import pandas as pd
+
+        @jobs.remote("POOL", stage_name="S")
+        def double(frame, weights):
+            print("weights", weights.nbytes)
+            return frame * 2
+
         value = add(2, b=5).result()
+        frame = double(pd.DataFrame({"a": [1, 2]}), np.zeros(300_000)).result()  # more than goes inline
         failed = fail()
         status = failed.wait()
         try:
@@ -125,10 +211,11 @@ def test_functions_run_remotely_and_failures_are_raised_again(drive: Drive) -> N
             error = None
         except RuntimeError as raised:
             error = f"{raised} from {raised.__cause__!r}"
-        tell(value=value, status=status, error=error)
+        tell(value=value, frame=frame["a"].tolist(), status=status, error=error)
         """
     )
     assert told["value"] == {"sum": 7}
+    assert told["frame"] == [2, 4]
     assert told["status"] == "FAILED"
     assert "no data" in told["error"]
 
@@ -144,15 +231,77 @@ def test_jobs_are_cancelled_and_deleted(drive: Drive, tmp_path: Path) -> None:
         job.cancel()
         status = job.wait()
         jobs.delete_job(job)
-        try:
-            jobs.get_job(job.id)
-            gone = False
-        except Exception:
-            gone = True
-        tell(status=status, gone=gone)
+        path = "@S/" + job._stage_path.partition("/")[2]
+        again = jobs.get_job(job.id)
+        done = jobs.submit_file("train.py", "POOL", stage_name="S")
+        done.wait()
+        jobs.delete_job(done.id)
+        tell(
+            status=status,
+            files=len(session.sql(f"LIST {path}/").collect()),
+            again=again.status,
+            log=jobs.get_job(done.id).get_logs(),
+            listed=len(jobs.list_jobs()),
+        )
         """
     )
-    assert told == {"status": "CANCELLED", "gone": True}
+    assert told["status"] == "CANCELLED"
+    assert told["files"] == 0
+    assert told["again"] == "DELETED"
+    assert "training" in told["log"]  # an account keeps the logs of services that are gone
+    assert told["listed"] == 0
+
+
+def test_stages_hold_files(drive: Drive) -> None:
+    told = drive(
+        """
+        from snowflake.snowpark.exceptions import SnowparkSQLException
+
+        def refusal(statement):
+            try:
+                session.sql(statement).collect()
+            except SnowparkSQLException as error:
+                return error.sql_error_code, error.message
+
+        missing = refusal("DESCRIBE STAGE nowhere"), refusal("LIST @nowhere/a")
+        session.sql("CREATE STAGE IF NOT EXISTS data").collect()
+        twice = refusal("create stage DATA")
+        session.file.put("*.py", "@data/code", auto_compress=False)
+        session.file.put("train.py", "@LOCAL.JOBS.DATA/zipped")
+        again = session.file.put("train.py", "@data/code", auto_compress=False)[0].status
+        session.sql("COPY FILES INTO @data/copy/ FROM @data/code/ FILES = ('train.py')").collect()
+        session.file.put_stream(open("helpers.py", "rb"), "@~/mine/h.py", auto_compress=False)
+        session.file.get("@data/copy/train.py", "fetched")
+        names = [row["name"] for row in session.sql("LIST @data").collect()]
+        some = [row["name"] for row in session.sql("LIST @data PATTERN = '.*zip.*'").collect()]
+        session.sql("REMOVE @data/code/helpers.py").collect()
+        session.sql("REMOVE @data/copy/").collect()
+        tell(
+            missing=missing,
+            twice=twice[0],
+            again=again,
+            names=names,
+            some=some,
+            left=[row["name"] for row in session.sql("LS @data/").collect()],
+            own=[row["name"] for row in session.sql("LIST @~").collect()],
+            fetched=sorted(path.name for path in Path("fetched").iterdir()),
+            text=session.file.get_stream("@data/code/train.py").read().decode()[:10],
+        )
+        """
+    )
+    assert [number for number, _ in told["missing"]] == [2003, 2003]
+    assert "LOCAL.JOBS.NOWHERE" in told["missing"][0][1]
+    assert told["twice"] == 2002
+    assert told["again"] == "SKIPPED"
+    assert told["names"] == [
+        *("data/code/helpers.py", "data/code/train.py", "data/copy/train.py"),
+        "data/zipped/train.py.gz",
+    ]
+    assert told["some"] == ["data/zipped/train.py.gz"]
+    assert told["left"] == ["data/code/train.py", "data/zipped/train.py.gz"]
+    assert told["own"] == ["~/mine/h.py"]
+    assert told["fetched"] == ["train.py"]
+    assert told["text"] == SCRIPT[:10]
 
 
 def test_a_client_that_waits_longer_than_one_statement_goes_on_waiting(
