@@ -149,7 +149,7 @@ def test_a_job_that_takes_too_long_is_ended(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("train.py").write_text("import time\ntime.sleep(60)\n")
-    status, outcome, _ = run(capsys, "--timeout", "4", "train.py")
+    status, outcome, _ = run(capsys, "--timeout", "10", "train.py")
     assert status == 1
     assert outcome["timed_out"]
     assert outcome["status"] == "FAILED"

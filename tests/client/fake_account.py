@@ -70,7 +70,8 @@ class Connection(product.Connection):  # type: ignore[misc]
 
     def answer(self, statement: str, stream: Any = None) -> Any:
         self.store.statements.append(statement.strip())
-        if "SYSTEM$GET_SERVICE_LOGS" in statement and not self.store.given["log"]:
+        asks_log = any(word in statement.upper() for word in ("GET_SERVICE_LOGS", "SPCS_GET_LOGS"))
+        if asks_log and not self.store.given["log"]:
             raise product.ProgrammingError("no logs")
         return super().answer(statement, stream)
 
