@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from enum import Enum
 from functools import cached_property
 
@@ -12,6 +13,7 @@ from mljob_codemod.analysis.values import PathEvaluator
 from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.rules import Argument, CallRules, Manner, PathCall, Reader, Writer
 from mljob_codemod.rules.calls import CallTable
+from mljob_codemod.rules.rows import Ending
 from mljob_codemod.syntax import records as r
 from mljob_codemod.syntax.scopes import Site
 
@@ -48,6 +50,17 @@ class PathUse:
     @cached_property
     def makes_folder(self) -> bool:
         return self.writer is not None and self.writer.makes_folder
+
+    @cached_property
+    def needs_parent(self) -> bool:
+        """Whether a folder is made in one that must be there already."""
+        writer = self.writer
+        if writer is None or not writer.makes_folder or writer.creates_parents:
+            return False
+        if writer.parents is None:
+            return True
+        given = _find_argument(self.site.call, writer.parents)
+        return given is None or (isinstance(given, r.Const) and not given.value)
 
     @cached_property
     def creates_parents(self) -> bool:
@@ -163,12 +176,22 @@ class UseFinder:
                     yield PathUse(role, rule, site, shown, None, (value,), mode)
                 continue
             values = self._paths.values(argument, site.scope)
+            if isinstance(rule, Writer) and rule.ending is not None:
+                values = tuple(self._with_ending(value, rule.ending, site) for value in values)
             if rule.url_prefixes:
                 values = tuple(_without_url(value, rule.url_prefixes) for value in values)
                 values = tuple(value for value in values if value.root is not Root.URL)
             if not rule.certain and not any(_is_evidently_path(value) for value in values):
                 continue
             yield PathUse(role, rule, site, shown, argument, values, mode)
+
+    def _with_ending(self, value: PathValue, ending: Ending, site: Site) -> PathValue:
+        """The path of the file that is written, where the source says all of it."""
+        if value.root is not Root.LITERAL:
+            return value
+        chosen = None if ending.argument is None else _find_argument(site.call, ending.argument)
+        choice = None if chosen is None else self._text(chosen, site)
+        return replace(value, text=ending.add_to(value.text, choice))
 
     def _configured_files(self, site: Site) -> Iterator[PathUse]:
         """The log files that a logging configuration names: its handlers are file handlers."""

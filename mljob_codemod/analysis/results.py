@@ -74,8 +74,11 @@ class OptionResult:
     kind: str
     scratch: bool
     needs_folder: bool
+    """The option's folder must exist before anything is written there."""
     prefix_only: bool
     """The value only begins file names; where it ends, other text follows."""
+    needs_parent: bool = False
+    """The script makes the option's folder, but not those above it."""
 
 
 @dataclass
@@ -88,6 +91,12 @@ class Results:
     scratch: set[Place] = field(default_factory=set)
     folders: dict[Place, str] = field(default_factory=dict)
     """Folders that the script expects to exist, by the place whose writes need them."""
+
+    def place_of_default(self, option: Option, values: Iterable[PathValue]) -> Place | None:
+        """The place that moves where an option's default stands: a constant that is used elsewhere too."""
+        nodes = {value.node for value in values if value.node is not option.default}
+        found = (place for place in self.places if place.node in nodes and place.conflict is None)
+        return next(found, None)
 
 
 def normal(text: str) -> str:
@@ -128,11 +137,13 @@ class ResultFinder:
         is_output_name: Callable[[Option], bool],
         is_never_output: Callable[[Option], bool],
         exists: Callable[[str], bool],
+        defaults: Callable[[Option], tuple[PathValue, ...]],
     ) -> None:
         self._uses = list(uses)
         self._is_output_name = is_output_name
         self._is_never_output = is_never_output
         self._exists = exists
+        self._defaults = defaults
         self._fixed = [
             Use(use, _at_use(use, value))
             for use in self._uses
@@ -150,10 +161,13 @@ class ResultFinder:
             use for use in self._fixed if use.use.role is Role.WRITE and not is_cache(use.use)
         ]
         written_texts = {normal(use.value.text) for use in written if not use.use.makes_folder}
-        results.places = self._places(written, written_texts)
         results.options = list(self._option_results(options))
-        results.scratch = self._scratch_places(results.places)
-        results.folders = self._needed_folders(results.places)
+        for result in results.options:
+            if not any(use.use.role is Role.READ for use in result.uses):
+                written_texts |= self._texts_of(result)
+        results.places = self._places(written, written_texts)
+        results.scratch = self._scratch_places(results)
+        results.folders = self._needed_folders(results)
         results.unplaced = [
             use
             for use in self._uses
@@ -298,41 +312,78 @@ class ResultFinder:
         else:
             yield place
 
-    def _scratch_places(self, places: list[Place]) -> set[Place]:
-        """Places that a stage mount would refuse, with all that share a path with them."""
+    def _scratch_places(self, results: Results) -> set[Place]:
+        """Places that a stage mount would refuse, with all that share a path with them.
+
+        Options with such a path are marked in the same way.
+        """
         scratch = {
             place
-            for place in places
+            for place in results.places
             if any(use.use.manner(use.value) is not Manner.SEQUENTIAL for use in place.writes)
         }
+        option_texts = {result.option: self._texts_of(result) for result in results.options}
         grown = True
         while grown:
             texts = {text for place in scratch for text in place.texts}
+            for result in results.options:
+                if result.scratch:
+                    texts |= option_texts[result.option]
             more = {
                 place
-                for place in places
+                for place in results.places
                 if place not in scratch and any(_related(text, texts) for text in place.texts)
             }
+            marked = [
+                result
+                for result in results.options
+                if not result.scratch
+                and any(_related(text, texts) for text in option_texts[result.option])
+            ]
+            for result in marked:
+                result.scratch = True
             scratch |= more
-            grown = bool(more)
+            grown = bool(more or marked)
         return scratch
 
-    def _needed_folders(self, places: list[Place]) -> dict[Place, str]:
+    def _texts_of(self, result: OptionResult) -> set[str]:
+        """The paths that are written through an option when it is left at its default."""
+        folder = self._default_text(result.option)
+        if folder in ("", "."):
+            return set()
+        return {
+            normal(folder + use.value.text)
+            for use in result.uses
+            if use.use.role is Role.WRITE and not use.use.makes_folder and not is_cache(use.use)
+        }
+
+    def _default_text(self, option: Option) -> str:
+        """The path that is an option's default, as far as it is one that a rewrite moves."""
+        values = self._defaults(option)
+        return normal(values[0].text) if values and values[0].root is Root.LITERAL else ""
+
+    def _needed_folders(self, results: Results) -> dict[Place, str]:
         made = [
-            normal(use.value.text)
+            (use.use, normal(use.value.text))
             for use in self._fixed
             if use.use.makes_folder or use.use.creates_parents
         ]
         needed: dict[Place, str] = {}
-        for place in places:
+        for result in results.options:
+            place = results.place_of_default(result.option, self._defaults(result.option))
+            if place is not None and result.needs_folder:
+                needed[place] = self._default_text(result.option)
+        for place in results.places:
             for use in place.writes:
-                if use.use.makes_folder or use.use.creates_parents:
+                if not use.use.needs_parent and (use.use.makes_folder or use.use.creates_parents):
                     continue
                 folder = normal(use.value.text).rpartition("/")[0]
                 folder = folder.partition("<")[0]
                 if "<" in normal(use.value.text).rpartition("/")[0]:
                     folder = folder.rpartition("/")[0]
-                if folder and not any(_covers(target, folder) for target in made):
+                if folder.strip("./~") and not any(
+                    _covers(made_by, target, folder) for made_by, target in made
+                ):
                     needed[place] = folder
         return needed
 
@@ -385,14 +436,19 @@ class ResultFinder:
             kind = "prefix" if direct[0].use.rule.kind is Kind.PREFIX else "file"
         else:
             kind = "prefix"
-        made = any(use.use.makes_folder or use.use.creates_parents for use in writes)
+        made = any(
+            use.use.creates_parents or (use.use.makes_folder and not use.use.needs_parent)
+            for use in writes
+        )
+        made_alone = any(use.use.needs_parent for use in direct)
         scratch = any(use.use.manner(use.value) is not Manner.SEQUENTIAL for use in writes)
         return OptionResult(
             option=option,
             uses=uses,
             kind=kind,
             scratch=scratch,
-            needs_folder=kind == "directory" and not made,
+            needs_folder=kind == "directory" and not made and not made_alone,
+            needs_parent=made_alone and not made,
             prefix_only=bool(prefixed) and not direct and not below,
         )
 
@@ -457,5 +513,6 @@ def _is_unknown(text: str) -> bool:
     return re.fullmatch(r"(<[^<>]*>|[/.*?])+", text) is not None
 
 
-def _covers(made: str, folder: str) -> bool:
-    return same_path(made, folder) or lies_below(made, folder)
+def _covers(use: PathUse, made: str, folder: str) -> bool:
+    """Whether a call that makes ``made`` leaves ``folder`` there."""
+    return same_path(made, folder) or (not use.needs_parent and lies_below(made, folder))

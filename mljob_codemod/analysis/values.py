@@ -8,6 +8,7 @@ is what a rewrite has to change.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -40,7 +41,7 @@ _PATH_CLASSES = frozenset(
 )
 _SAME_PATH = frozenset(
     """os.path.abspath os.path.realpath os.path.normpath os.path.expanduser os.path.expandvars
-    os.path.normcase os.fspath os.fsdecode str hydra.utils.to_absolute_path
+    os.path.normcase os.fspath os.fsdecode os.fsencode str hydra.utils.to_absolute_path
     hydra.utils.get_original_cwd xm.to_absolute_path""".split()
 )
 _SAME_PATH_METHODS = frozenset(
@@ -94,6 +95,8 @@ class PathEvaluator:
             case r.Const(str() as text, _):
                 root = root_of_text(text)
                 yield PathValue(root, text, scope, expr)
+            case r.Const(bytes() as raw, _):
+                yield PathValue(Root.LITERAL, os.fsdecode(raw), scope, expr)
             case r.Name(name, _):
                 yield from self._of_name(name, expr, scope, depth)
             case r.Attribute(receiver, attr, _):

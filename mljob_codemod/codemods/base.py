@@ -64,6 +64,14 @@ class Job:
         text = what if what is not None else " ".join(source.snippet(span).split())
         return Evidence(source.shown, source.line_of(span), text)
 
+    def wants(self, rule: Rule, module: ModuleIndex, span: Span) -> bool:
+        """Whether a finding of ``rule`` at ``span`` is neither deselected nor silenced by a comment."""
+        location = self.sources(module).location(span)
+        return self.settings.is_selected(rule.code, rule.name) and not any(
+            self.sources(module).silences(line, rule.code)
+            for line in {location.start.line, location.end.line}
+        )
+
     def finding(
         self,
         rule: Rule,

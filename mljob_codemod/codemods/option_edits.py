@@ -46,6 +46,8 @@ class OptionEdits:
         roots = {value.root for value in values}
         if not values or roots & {Root.RESULT, Root.TEMPORARY, Root.URL}:
             return ()
+        if self._style.results.place_of_default(option, values) is not None:
+            return ()  # moved where it is written, with all else that uses it
         if Root.ENVIRONMENT in roots:
             return self._environment_edits(result, default, values)
         value = values[0]

@@ -79,6 +79,7 @@ def paths_of(job: Job) -> Findings:
             is_output_name=lambda option: names.usually_output(option.spelling),
             is_never_output=lambda option: names.never_output(option.spelling),
             exists=job.exists,
+            defaults=job.paths.default_values,
         ).find(job.options.options)
         job.notes["output_paths"] = Findings(results, uses, reach)
     found = job.notes["output_paths"]

@@ -89,17 +89,30 @@ def hardcoded_outputs(job: Job, uses: list[Use], runs: Callable[[Site], bool]) -
         if not fixed or any(value.root is Root.OPTION or value.components for value in use.values):
             continue
         if runs(use.site):
-            (folders if use.makes_folder else entries).append((use, fixed[0]))
+            (folders if use.makes_folder else entries).extend(
+                (use, value) for value in _completed(fixed)
+            )
     texts = [normal(value.text) for _, value in entries]
     for use, value in folders:
         folder = normal(value.text)
         if not any(text == folder or text.startswith(f"{folder}/") for text in texts):
             entries.append((use, value))
-    unique: dict[tuple[str, int], PathUse] = {}
+    unique: dict[tuple[str, int, str], PathUse] = {}
     for use, value in entries:
         entry = _path_use(job, use, value)
-        unique.setdefault((entry.path, entry.line), entry)
+        unique.setdefault((entry.path, entry.line, entry.target), entry)
     return list(unique.values())
+
+
+def _completed(values: list[PathValue]) -> list[PathValue]:
+    """Without the beginnings of others: what a path is before more is added to it step by step."""
+    return [
+        value
+        for value in values
+        if not any(
+            other.text != value.text and other.text.startswith(value.text) for other in values
+        )
+    ]
 
 
 def _is_fixed(value: PathValue) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 
 from mljob_codemod.analysis.names import External
@@ -14,6 +15,7 @@ from mljob_codemod.analysis.results import (
 )
 from mljob_codemod.codemods.base import Job
 from mljob_codemod.codemods.edit_builder import EditBuilder, inside_path
+from mljob_codemod.codemods.output_rules import FIXED_PATH, OPTION_DEFAULT, REQUIRED_OPTION
 from mljob_codemod.syntax import records as r
 from mljob_codemod.syntax.scopes import ModuleIndex, Scope, walk
 
@@ -44,12 +46,20 @@ class OutputStyle:
         counts: dict[str, int] = {}
         folders: set[str] = set()
         for place in self.results.places:
-            if place.conflict is None and place not in self.results.scratch:
+            if (
+                place.conflict is None
+                and place not in self.results.scratch
+                and self.job.wants(FIXED_PATH, place.module, place.node.span)
+            ):
                 counts[place.module.key] = counts.get(place.module.key, 0) + 1
                 if place in self.results.folders:
                     folders.add(place.module.key)
         for result in self.results.options:
-            if result.scratch:
+            rule = REQUIRED_OPTION if result.option.required else OPTION_DEFAULT
+            if result.scratch or not self.job.wants(rule, result.option.module, result.option.span):
+                continue
+            default = self.job.paths.default_values(result.option)
+            if self.results.place_of_default(result.option, default) is not None:
                 continue
             key = result.option.module.key
             if result.option.default is not None or result.option.required:
@@ -85,7 +95,7 @@ class OutputStyle:
     def own_text(self, node: r.Expr, scope: Scope) -> str:
         """The path that ``node`` itself is, without what is joined to it or taken from it later."""
         if isinstance(node, r.Const):
-            return str(node.value)
+            return os.fsdecode(node.value) if isinstance(node.value, bytes) else str(node.value)
         values = self.job.paths.values(node, scope)
         return values[0].text if values and values[0].node is node else ""
 
@@ -103,6 +113,8 @@ class OutputStyle:
             return ""
         text = inside_path(text, result.option.dest) or normal(text)
         if result.kind == "directory":
+            if result.needs_parent:
+                return text.rpartition("/")[0]
             return text if needed and text != "." else ""
         makes = any(use.use.makes_folder for use in result.uses)
         return "" if makes else text.rpartition("/")[0]

@@ -75,6 +75,8 @@ class PlaceEdits:
         helper = "scratch_path" if scratch else "result_path"
         if (scratch or folder) and not self._style.is_free(helper, module.key):
             return ()
+        is_bytes = isinstance(node, r.Const) and isinstance(node.value, bytes)
+        original = f"os.fsdecode({ORIGINAL})" if is_bytes else ORIGINAL
         inside = inside_path(text, fallback)
         if inside in taken:
             inside = f"{fallback}/{inside}"
@@ -84,22 +86,24 @@ class PlaceEdits:
             template = self._escaping(node, inside, scratch, folder, edits)
         elif scratch:
             edits.scratch()
-            template = f"scratch_path({ORIGINAL}{folder_argument(folder)})"
+            template = f"scratch_path({original}{folder_argument(folder)})"
         elif module.key in self._style.helpers:
             edits.helper(self._style.helpers[module.key])
-            template = f"result_path({ORIGINAL}{folder_argument(folder)})"
-        elif via is not None:
+            template = f"result_path({original}{folder_argument(folder)})"
+        elif via is not None and not is_bytes:
             edits.argument(via, RESULT_OR_EMPTY, first=True)
             return edits.done()
         elif is_path:
             template, below = RESULT_OR_EMPTY, f" / {ORIGINAL}"
         else:
-            template = f"os.path.join({RESULT_OR_EMPTY}, {ORIGINAL})"
+            template = f"os.path.join({RESULT_OR_EMPTY}, {original})"
         if is_path:
             path_class = self._style.path_class(module)
             if path_class is None:
                 return ()
             template = f"{path_class}({template}){below}"
+        if is_bytes:
+            template = f"os.fsencode({template})"
         edits.replace(node.span, template)
         return edits.done()
 

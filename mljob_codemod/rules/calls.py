@@ -20,10 +20,13 @@ from mljob_codemod.rules.rows import (
     FOLDER,
     Argument,
     Block,
+    Ending,
     Keys,
     Mode,
+    as_argument,
     as_arguments,
     as_choice,
+    as_ending,
     as_flag,
     as_mode,
     as_names,
@@ -97,8 +100,10 @@ class Writer(PathCall):
     random_suffixes: tuple[str, ...] = ()
     append_suffixes: tuple[str, ...] = ()
     makes_folder: bool = False
+    parents: Argument | None = None
     creates_parents: bool = False
     cache: bool = False
+    ending: Ending | None = None
 
     def writes(self, mode: str | None = None) -> bool:
         """Whether the call writes when its mode argument is ``mode`` (None: not given)."""
@@ -158,6 +163,8 @@ _WRITER_KEYS: Final[Keys] = {
     "random-suffixes": as_texts,
     "append-suffixes": as_texts,
     "makes-folder": as_flag,
+    "parents": as_argument,
+    "ending": as_ending,
     "creates-parents": as_flag,
     "cache": as_flag,
 }

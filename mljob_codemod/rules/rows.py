@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import field
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -58,6 +59,21 @@ def as_texts(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
+@dataclass(frozen=True)
+class Ending:
+    """The ending that a call adds to a path: always the same, or chosen by an argument."""
+
+    fixed: str = ""
+    argument: Argument | None = None
+    choices: Mapping[str, str] = field(default_factory=dict)
+
+    def add_to(self, path: str, choice: str | None) -> str:
+        """``path`` with the ending; one that is always the same is added only where it is missing."""
+        if self.argument is not None:
+            return path + self.choices.get(choice or "", "")
+        return path if path.endswith(self.fixed) else path + self.fixed
+
+
 def as_names(value: object) -> tuple[str, ...]:
     names = as_texts(value)
     if not names or not all(part.isidentifier() for name in names for part in name.split(".")):
@@ -81,6 +97,14 @@ def as_arguments(value: object) -> tuple[Argument, ...]:
     if isinstance(value, list) and value and all(isinstance(item, list) for item in value):
         return tuple(as_argument(item) for item in value)
     return (as_argument(value),)
+
+
+def as_ending(value: object) -> Ending:
+    if isinstance(value, str) and value.startswith("."):
+        return Ending(value)
+    if isinstance(value, list) and len(value) == 2 and isinstance(value[1], dict):
+        return Ending(argument=as_argument(value[0]), choices=value[1])
+    raise ValueError('must be ".ending" or [[position, "keyword"], {choice = ".ending", …}]')
 
 
 def as_mode(value: object) -> Mode:
