@@ -108,9 +108,20 @@ def find(job: Job) -> Iterator[Finding]:
         yield _place_finding(job, place, places)
     for use in found.results.unplaced:
         if found.reach.runs_by_default(use.site):
-            text = f"{use.name} writes to a path that cannot be followed to its beginning"
-            yield job.finding(UNKNOWN_PATH, use.site.scope.module, use.site.call.span, text)
+            yield job.finding(
+                UNKNOWN_PATH, use.site.scope.module, use.site.call.span, _unknown_text(use)
+            )
     yield from _log_file_findings(job, found.uses)
+
+
+def _unknown_text(use: Use) -> str:
+    """What cannot be followed, as far as it has a name, and what to do about it."""
+    text = use.values[0].text
+    target = "a path" if text.startswith("<unknown>") else repr(text)
+    return (
+        f"{use.name} writes to {target}, and where that begins is not in the source; unless it is relative, "
+        f"begin it with ${RESULT_VARIABLE} in a job: in the configuration, or where it is read"
+    )
 
 
 def _place_finding(job: Job, place: Place, places: PlaceEdits) -> Finding:

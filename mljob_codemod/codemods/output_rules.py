@@ -185,7 +185,9 @@ UNKNOWN_PATH = Rule(
     Documentation(
         finds="A call that writes to a path whose beginning is not in the source.",
         matters="What it writes is kept only when the path lies below `MLRS_STAGE_RESULT_PATH`.",
-        by_hand="See where the path comes from (a configuration file, a library) and move it there.",
+        by_hand="See where the path comes from. In a configuration file, give it a relative path, which the job "
+        'entry keeps, or expand variables where the file is read: `os.path.expandvars(config["out"])`, with '
+        "`$MLRS_STAGE_RESULT_PATH/…` in the file that a job gets.",
         reference=_JOBS,
     ),
 )
