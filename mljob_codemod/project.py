@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mljob_codemod.errors import InputError
 from mljob_codemod.lazy_dataclass import dataclass
+from mljob_codemod.rules.build_tools import build_tools
 from mljob_codemod.syntax.reading import FileFacts, read_body, read_files
 from mljob_codemod.syntax.scopes import ModuleIndex
 
@@ -68,9 +69,28 @@ class Project:
                     runs = False
                 elif path in imported:
                     runs = facts.has_guard and facts.starts_program
-            if runs:
+            if runs and (path in given or not self._builds(facts)):
                 found.append(facts)
         return found
+
+    def _builds(self, script: FileFacts) -> bool:
+        """Whether a script builds, checks or releases the project: nobody means such a one for a job."""
+        tools = build_tools()
+        if script.source is None or not tools.may_build(self._foreign_imports(script, script)):
+            return False
+        files = self.reach(script).files.values()
+        imported = {name for facts in files for name in self._foreign_imports(facts, script)}
+        return tools.builds(imported, script.source.text)
+
+    def _foreign_imports(self, facts: FileFacts, script: FileFacts) -> set[str]:
+        """The top names of what ``facts`` imports from outside the project."""
+        search = self.search_path(script.path)
+        return {
+            name.module.partition(".")[0]
+            for name in facts.imports
+            if not name.level
+            and self.find_module(facts.path, 0, name.module.partition(".")[0], search) is None
+        }
 
     def _uses_packages(self, facts: FileFacts) -> bool:
         return any(
