@@ -50,6 +50,14 @@ class Option:
         return self.declaration.span
 
     @property
+    def description(self) -> str:
+        """What the declaration says of the value: metavar and help text, in this order."""
+        if not isinstance(self.declaration, r.Call):
+            return ""
+        given = {argument.keyword: argument.value for argument in self.declaration.args}
+        return " ".join(filter(None, (text_of(given.get(key)) for key in ("metavar", "help"))))
+
+    @property
     def positional(self) -> bool:
         return self.position is not None
 

@@ -77,6 +77,8 @@ class OptionResult:
     """The option's folder must exist before anything is written there."""
     prefix_only: bool
     """The value only begins file names; where it ends, other text follows."""
+    ending: str = ""
+    """The ending that the file's name must have, or is said to have, where the option gives no name."""
     needs_parent: bool = False
     """The script makes the option's folder, but not those above it."""
 
@@ -138,12 +140,14 @@ class ResultFinder:
         is_never_output: Callable[[Option], bool],
         exists: Callable[[str], bool],
         defaults: Callable[[Option], tuple[PathValue, ...]],
+        described_ending: Callable[[Option], str],
     ) -> None:
         self._uses = list(uses)
         self._is_output_name = is_output_name
         self._is_never_output = is_never_output
         self._exists = exists
         self._defaults = defaults
+        self._described_ending = described_ending
         self._fixed = [
             Use(use, _at_use(use, value))
             for use in self._uses
@@ -441,16 +445,29 @@ class ResultFinder:
             for use in writes
         )
         made_alone = any(use.use.needs_parent for use in direct)
-        scratch = any(use.use.manner(use.value) is not Manner.SEQUENTIAL for use in writes)
+        ending = self._ending(option, direct) if kind == "file" else ""
+        scratch = any(
+            use.use.manner(replace(use.value, text=use.value.text + ending))
+            is not Manner.SEQUENTIAL
+            for use in writes
+        )
         return OptionResult(
             option=option,
             uses=uses,
             kind=kind,
             scratch=scratch,
             needs_folder=kind == "directory" and not made and not made_alone,
+            ending=ending,
             needs_parent=made_alone and not made,
             prefix_only=bool(prefixed) and not direct and not below,
         )
+
+    def _ending(self, option: Option, writes: list[Use]) -> str:
+        """The ending for the file of an option that has no default."""
+        if not option.required:
+            return ""
+        needed = [use.use.writer.needs_ending for use in writes if use.use.writer is not None]
+        return next(filter(None, needed), "") or self._described_ending(option)
 
 
 def _at_use(use: PathUse, value: PathValue) -> PathValue:

@@ -123,7 +123,7 @@ class OptionEdits:
         call = option.declaration
         assert isinstance(call, r.Call)
         edits = self._style.builder(option.module)
-        name = repr_text(option.dest)
+        name = repr_text(f"{option.dest}{result.ending}")
         moved = edits.below_result(name, self._style.folder_of(result), scratch=result.scratch)
         given = {argument.keyword: argument for argument in call.args if argument.keyword}
         required = given.get("required")

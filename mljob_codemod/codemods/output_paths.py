@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mljob_codemod.analysis.options import RESULT_VARIABLE, Option
+from mljob_codemod.analysis.options import RESULT_VARIABLE
 from mljob_codemod.analysis.path_uses import PathUse as Use
 from mljob_codemod.analysis.path_uses import Role, UseFinder
 from mljob_codemod.analysis.path_values import PathValue, Root
@@ -80,6 +80,7 @@ def paths_of(job: Job) -> Findings:
             is_never_output=lambda option: names.never_output(option.spelling),
             exists=job.exists,
             defaults=job.paths.default_values,
+            described_ending=lambda option: names.described_ending(option.description),
         ).find(job.options.options)
         job.notes["output_paths"] = Findings(results, uses, reach)
     found = job.notes["output_paths"]
@@ -158,14 +159,14 @@ def _option_findings(job: Job, result: OptionResult, options: OptionEdits) -> It
             yield job.finding(FIXED_PATH, *where, text, edits=edits)
         return
     if option.framework == "hydra":
-        yield from _passed_findings(job, option, options)
+        yield from _passed_findings(job, result, options)
     elif option.required:
         if option.framework in ("argparse", "click") and not option.positional:
             text = f"{option.spelling} is required; in a job it can be the result path"
             edits = options.required_edits(result)
             yield job.finding(REQUIRED_OPTION, *where, text, edits=edits)
         else:
-            yield from _passed_findings(job, option, options)
+            yield from _passed_findings(job, result, options)
     elif option.default is not None:
         edits = options.default_edits(result)
         if edits:
@@ -187,12 +188,13 @@ def _expands_arguments(job: Job) -> bool:
     )
 
 
-def _passed_findings(job: Job, option: Option, options: OptionEdits) -> Iterator[Finding]:
+def _passed_findings(job: Job, result: OptionResult, options: OptionEdits) -> Iterator[Finding]:
     if _expands_arguments(job):
         return
+    option = result.option
     reason = "stands in a configuration file" if option.framework == "hydra" else "is required"
     text = (
-        f"{option.spelling} {reason}; submit_job.py passes {passed_arguments(option)[-1]} "
+        f"{option.spelling} {reason}; submit_job.py passes {passed_arguments(result)[-1]} "
         "and the script puts the path in"
     )
     edits = options.expansion_edits()

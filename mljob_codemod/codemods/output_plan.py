@@ -33,7 +33,7 @@ def output_argument(job: Job, result: OptionResult) -> OutputArgument:
         kind=result.kind,
         default=_default_text(option, source),
         required=option.required,
-        passed=passed_arguments(option) if is_passed(option) else (),
+        passed=passed_arguments(result) if is_passed(option) else (),
         position=option.position,
     )
 
@@ -59,13 +59,14 @@ def is_passed(option: Option) -> bool:
     return option.framework == "hydra" or (option.required and not in_source)
 
 
-def passed_arguments(option: Option) -> tuple[str, ...]:
+def passed_arguments(result: OptionResult) -> tuple[str, ...]:
     """The arguments that ``submit_job.py`` passes for an output option."""
+    option = result.option
     if option.framework == "hydra":
         default = option.default.value if isinstance(option.default, r.Const) else None
         name = str(default or option.dest)
         return (f"{option.spelling}=${RESULT_VARIABLE}/{inside_path(name) or normal(name)}",)
-    target = f"${RESULT_VARIABLE}/{option.dest}"
+    target = f"${RESULT_VARIABLE}/{option.dest}{result.ending}"
     return (target,) if option.positional else (option.spelling, target)
 
 

@@ -104,6 +104,7 @@ class Writer(PathCall):
     creates_parents: bool = False
     cache: bool = False
     ending: Ending | None = None
+    needs_ending: str = ""
 
     def writes(self, mode: str | None = None) -> bool:
         """Whether the call writes when its mode argument is ``mode`` (None: not given)."""
@@ -165,6 +166,7 @@ _WRITER_KEYS: Final[Keys] = {
     "makes-folder": as_flag,
     "parents": as_argument,
     "ending": as_ending,
+    "needs-ending": as_text,
     "creates-parents": as_flag,
     "cache": as_flag,
 }

@@ -57,6 +57,7 @@ class OptionWords:
     place: frozenset[str]
     last: frozenset[str]
     no_result_out: frozenset[str]
+    endings: frozenset[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +93,11 @@ class OptionRules:
         if name in self.words.never_names:
             return True
         return bool(words & self.words.never_words) and words.isdisjoint(self.words.strong)
+
+    def described_ending(self, text: str) -> str:
+        """The ending of a file's name in the help text or metavar of an option; empty for none."""
+        found = (match[1] for match in re.finditer(r"\.([A-Za-z][A-Za-z0-9]*)\b", text))
+        return next((f".{name}" for name in found if name in self.words.endings), "")
 
     def declaration(self, name: str, receiver: str | None = None) -> Declaration | None:
         """How the call of the function ``name``, or of the method on ``receiver``, declares an option.
@@ -149,6 +155,7 @@ _LISTS: Final[Mapping[tuple[str, str], str]] = {
     ("words", "place"): "place",
     ("words", "last"): "last",
     ("words", "no-result-out"): "no_result_out",
+    ("described", "endings"): "endings",
 }
 
 
