@@ -7,12 +7,14 @@ a ``submit_job.py``.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from mljob_codemod.edits import Span
+from mljob_codemod.codemods.inserted import HELPERS
+from mljob_codemod.edits import AddHelper, AddImport, Edit, Span
 from mljob_codemod.source import decode_source
 from mljob_codemod.submission import FILE_NAME
 
@@ -27,10 +29,11 @@ Opcode = tuple[str, int, int, int, int]
 
 
 class _Trace(NamedTuple):
-    """A finding's edit: the lines it is at, counted from 0, or None where it has no place of its own."""
+    """A finding's edit: the lines it is at, counted from 0, or what the lines that it adds look like."""
 
     code: str
     lines: range | None
+    added: re.Pattern[bytes] | None = None
 
 
 def render_diff(change_sets: Sequence[ChangeSet], *, color: bool = False) -> bytes:
@@ -79,7 +82,7 @@ def _file_lines(change: FileChange, change_set: ChangeSet) -> Iterator[bytes]:
     yield b"+++ " + _name("b", change.shown) + b"\n"
     matcher = SequenceMatcher(None, before, after, autojunk=False)
     for group in matcher.get_grouped_opcodes(CONTEXT):
-        codes = sorted(_codes(group, traces)) or [f"job {', '.join(change_set.scripts)}"]
+        codes = sorted(_codes(group, traces, after)) or [f"job {', '.join(change_set.scripts)}"]
         yield from _hunk_lines(group, before, after, " " + ", ".join(codes))
 
 
@@ -126,7 +129,7 @@ def _traces(change: FileChange, change_set: ChangeSet) -> list[_Trace]:
     if change.before is None:
         return []
     edits = [
-        (finding.code, getattr(edit, "span", None))
+        (finding.code, edit)
         for finding in change_set.applied
         if finding.fix is not None
         for path, edit in finding.fix.edits
@@ -135,7 +138,18 @@ def _traces(change: FileChange, change_set: ChangeSet) -> list[_Trace]:
     if not edits:
         return []
     text = decode_source(change.before, change.path, change.shown).text
-    return [_Trace(code, None if span is None else _lines(text, span)) for code, span in edits]
+    return [_trace(code, edit, text) for code, edit in edits]
+
+
+def _trace(code: str, edit: Edit, text: str) -> _Trace:
+    if isinstance(edit, AddImport):
+        name = re.escape(edit.module.encode())
+        return _Trace(code, None, re.compile(rb"\s*(?:import|from)\b.*\b" + name + rb"\b"))
+    if isinstance(edit, AddHelper):
+        function = re.match(r"def (\w+)", HELPERS[edit.name].code)
+        assert function is not None
+        return _Trace(code, None, re.compile(rb"\s*def " + function[1].encode() + rb"\("))
+    return _Trace(code, None if edit.span is None else _lines(text, edit.span))
 
 
 def _lines(text: str, span: Span) -> range:
@@ -143,10 +157,10 @@ def _lines(text: str, span: Span) -> range:
     return range(first, first + text.count("\n", span.start, span.end) + 1)
 
 
-def _codes(group: Sequence[Opcode], traces: Sequence[_Trace]) -> set[str]:
-    """Codes behind the changes of a hunk; imports and helpers, which have no place, are the rest."""
+def _codes(group: Sequence[Opcode], traces: Sequence[_Trace], after: Sequence[bytes]) -> set[str]:
+    """Codes behind the changes of a hunk; imports and helpers are known by what they add."""
     codes = set()
-    for tag, start, end, _, _ in group:
+    for tag, start, end, new_start, new_end in group:
         if tag == "equal":
             continue
         # A statement may be put before or behind the lines of its edit.
@@ -154,6 +168,11 @@ def _codes(group: Sequence[Opcode], traces: Sequence[_Trace]) -> set[str]:
             trace.code
             for trace in traces
             if trace.lines and start <= trace.lines.stop and trace.lines.start <= end
+        }
+        near |= {
+            trace.code
+            for trace in traces
+            if trace.added and any(map(trace.added.match, after[new_start:new_end]))
         }
         codes |= near or {trace.code for trace in traces if trace.lines is None}
     return codes
