@@ -127,11 +127,106 @@ def test_files_outside_the_result_path_are_told(
     )
     status, outcome, _ = run(capsys, "train.py")
     assert status == 0
-    assert outcome["lost"] == [{"path": "payload/lost.txt", "size": 1, "net": False}]
+    assert outcome["lost"] == [
+        {"path": "payload/lost.txt", "size": 1, "net": False, "by": "train.py:4"}
+    ]
     Path("mljob.toml").unlink()
     _, outcome, _ = run(capsys, "train.py")
     assert outcome["lost"] == []
-    assert outcome["artifacts"] == [{"path": "lost.txt", "size": 1, "net": True}]
+    assert outcome["artifacts"] == [{"path": "lost.txt", "size": 1, "net": True, "by": None}]
+
+
+def test_places_are_told_as_the_user_has_them(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Converting the copy inserts lines above."""
+    Path("mljob.toml").write_text("net = false\n")
+    Path("train.py").write_text(
+        "import configparser\n\n\ndef main():\n    with open('model.txt', 'w') as file:\n        file.write('m')\n"
+        "    parser = configparser.ConfigParser()\n    parser.read_string('[a]\\nout = x.log')\n"
+        "    with open(parser['a']['out'], 'a') as file:\n        file.write('x')\n\n\nmain()\n"
+    )
+    options = ["--no-install", "--python", str(default_python())]
+    assert main(["run", *options, "train.py"]) == 1
+    text = capsys.readouterr().out
+    assert "refused    append to x.log, at train.py:9: a stage does not take this" in text
+    assert 'File "train.py", line 9, in main' in text
+    assert 'File "train.py", line 13, in <module>' in text
+    assert "Operation not supported: 'x.log'" in text
+
+
+def test_memory_and_cores_are_those_of_the_instance_family(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("train.py").write_text(
+        "import os\nprint('cores')\n__return__ = len(os.sched_getaffinity(0))\n"
+    )
+    status, outcome, _ = run(capsys, "--instance-family", "gen_x64_g2_2", "train.py")
+    assert status == 0
+    assert outcome["result"]["json"] == 1
+    assert any(text.startswith("memory: 6 GiB") for text in outcome["isolation"])
+    options = ["--python", str(default_python()), "--instance-family", "CPU_X64"]
+    assert main(["run", *options, "train.py"]) == 2
+    assert "is it CPU_X64_S" in capsys.readouterr().err
+
+
+def test_nodes_that_are_not_there_are_told(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("mljob.toml").write_text("target_instances = 3\nmin_instances = 2\n")
+    Path("train.py").write_text(
+        "import os\nprint('nodes')\n__return__ = os.environ['SNOWFLAKE_JOBS_COUNT']\n"
+    )
+    options = ["--no-install", "--python", str(default_python())]
+    assert main(["run", *options, "train.py"]) == 0
+    text = capsys.readouterr().out
+    assert "result     '1' (str)" in text
+    assert "nodes      1 of 3: several are run here where Ray is installed" in text
+
+
+RAY = """
+import json, os
+CALLS = os.path.join(os.environ["HOME"], "calls.json")
+def init(**options):
+    assert options["address"] == "auto"
+    print("ray connects to", os.environ["RAY_ADDRESS"])
+def is_initialized():
+    return True
+def nodes():
+    return [{"Alive": True}] * 3
+"""
+RAY_CLUSTER = """
+class Cluster:
+    address = "127.0.0.1:6379"
+    def __init__(self, initialize_head, head_node_args):
+        print("head", head_node_args["resources"])
+    def add_node(self, resources):
+        print("node", sorted(resources)[-1])
+    def shutdown(self):
+        print("shut down")
+"""
+
+
+def test_ray_is_started_as_in_the_image_where_it_is_installed(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ray itself is too large for the tests: a stand-in shows what is asked of it."""
+    Path("ray").mkdir()
+    Path("ray", "__init__.py").write_text(RAY)
+    Path("ray", "cluster_utils.py").write_text(RAY_CLUSTER)
+    Path("mljob.toml").write_text("target_instances = 3\n")
+    Path("train.py").write_text(
+        "import os\nimport ray\n\nprint(ray.__name__)\n__return__ = os.environ['SNOWFLAKE_JOBS_COUNT'], len(ray.nodes())\n"
+    )
+    status, outcome, _ = run(capsys, "train.py")
+    assert status == 0
+    assert outcome["result"]["json"] == ["3", 3]
+    assert outcome["nodes"] == {"asked": 3, "run": 3, "parallel": False}
+    log = outcome["log"].splitlines()
+    assert log[0] == "head {'node_tag:head': 1}"
+    assert log[1:3] == ["node node_tag:worker"] * 2
+    assert "ray connects to 127.0.0.1:6379" in log
+    assert log[-1] == "shut down"
 
 
 def test_a_host_that_no_network_reaches_is_named(
@@ -181,6 +276,15 @@ def test_the_launchers_own_lines_are_left_out() -> None:
     ]
     output = ScriptOutput()
     assert "".join(map(output, log)) == "one\n---\ntwo\n"
+
+
+def test_the_launchers_traceback_is_left_out_and_a_closed_session_is_not_the_end() -> None:
+    closing = ["2026-01-01 10:00:00,000 - INFO - Closing session: 1\n"]
+    closing += ["2026-01-01 10:00:00,000 - INFO - Closed session: 1\n"]
+    log = ["ML job started\n", "-----\n", "one\n", *closing, "two\n", *closing]
+    log += ["Traceback (most recent call last):\n", '  File "mljob_launcher.py"\n']
+    output = ScriptOutput()
+    assert "".join(map(output, log)) == "".join(["one\n", *closing, "two\n"])
 
 
 def test_an_input_above_the_working_directory_travels_within_the_repository(

@@ -46,6 +46,11 @@ from mljob_codemod.config import common_folder, load_settings
     "--cpus", type=click.FloatRange(min=0, min_open=True), help="Cores that the job may use."
 )
 @click.option(
+    "--instance-family",
+    metavar="NAME",
+    help="Memory and cores of this family's nodes; 'plan' for the one that check names.",
+)
+@click.option(
     "--python",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="The interpreter with the client (default: this one).",
@@ -67,6 +72,7 @@ def run(
     no_network: bool,
     memory: float | None,
     cpus: float | None,
+    instance_family: str | None,
     python: Path | None,
     as_json: bool,
 ) -> int:
@@ -107,7 +113,7 @@ def run(
         script,
         arguments,
         load_settings(common_folder([script])),
-        RunOptions(pool, compare, keep, result_dir),
+        RunOptions(pool, compare, keep, result_dir, instance_family),
         lambda text: click.echo(f"{text} …", err=True),
         show,
     )

@@ -10,11 +10,13 @@ import signal
 import subprocess
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mljob_codemod.errors import InputError
 from mljob_codemod.runtime.environments import EnvironmentFailure, job_python, read_requirements
 from mljob_codemod.runtime.isolation import Isolation, Refusal, job_environment
 from mljob_codemod.runtime.written import Snapshot, WrittenFile, written_outside
@@ -47,6 +49,12 @@ class Ran:
     isolation: tuple[str, ...] = ()
     seconds: float = 0.0
     timed_out: bool = False
+    nodes: int = 1
+    """On how many nodes it ran."""
+    exit_status: int | None = None
+    """That of the launcher, negative for a signal."""
+    writers: dict[Path, tuple[str, int]] = field(default_factory=dict)
+    """File and line of the payload that first opened a file for writing."""
 
 
 class Pool:
@@ -96,26 +104,29 @@ class Pool:
 
             try:
                 status = self._process(folder, job, ran, write)
-            except (EnvironmentFailure, OSError) as error:
+            except (EnvironmentFailure, InputError, OSError) as error:
                 write(f"{error}\n")
                 status = "FAILED"
+            except Exception:  # a client must never wait for a pool that is gone
+                write(traceback.format_exc())
+                status = "INTERNAL_ERROR"
         ran.seconds = time.monotonic() - started
         _set_status(folder, status)
 
     def _process(
         self, folder: Path, job: dict[str, Any], ran: Ran, write: Callable[[str], None]
     ) -> str:
-        spec = job["spec"]
+        variables = {name: str(value) for name, value in job["spec"]["ENV_VARS"].items()}
         mount, result = folder / "job_stage", Path(job["result"])
         home, temporary = folder / "home", folder / "tmp"
         shutil.copytree(job["payload"], mount)
         for made in (home, temporary, result):
             made.mkdir(parents=True, exist_ok=True)
-        payload = mount / str(spec["ENV_VARS"].get("MLRS_PAYLOAD_DIR", "app"))
-        if (payload / "environment.yml").exists():
+        payload = mount / variables.get("MLRS_PAYLOAD_DIR", "app")
+        if (payload / variables.get("MLRS_CONDA_ENV_FILE", "environment.yml")).exists():
             write("Custom conda environments not currently supported\n")  # startup.sh's own words
             return "FAILED"
-        python = self._python(payload)
+        python = self._python(payload / variables.get("MLRS_REQUIREMENTS_FILE", "requirements.txt"))
         isolation = Isolation(
             (mount, result),
             self._options.network,
@@ -126,29 +137,26 @@ class Pool:
         ran.isolation = isolation.description()
         environment = {
             **job_environment(python, home, temporary, network=self._options.network),
-            **{name: str(value) for name, value in spec["ENV_VARS"].items()},
-            "MLRS_STAGE_MOUNT_PATH": str(mount),
-            "MLRS_STAGE_RESULT_PATH": str(result),
-            "MLRS_RESULT_PATH": "mljob_result",
-            "SNOWFLAKE_SERVICE_NAME": job["id"].rpartition(".")[2],
-            "SNOWFLAKE_JOBS_COUNT": "1",
-            "SNOWFLAKE_JOB_INDEX": "0",
-            "MLRS_SUBMITTED_TARGET_INSTANCES": "1",
-            "PYTHONPATH": "/opt/env/site-packages/",
+            **variables,
+            **launcher_variables(mount, payload, result, job["id"].rpartition(".")[2]),
         }
-        arguments = [part.replace(_MOUNT, str(mount), 1) for part in spec["ARGS"]]
-        command = [str(python), str(_LAUNCH), str(mount / "system" / "mljob_launcher.py")]
-        command, environment = isolation.command([*command, *arguments[2:]], environment)
+        arguments = [part.replace(_MOUNT, str(mount), 1) for part in job["spec"]["ARGS"]]
+        launcher = str(mount / "system" / "mljob_launcher.py")
+        command = [str(python), str(_LAUNCH), str(folder), launcher, *arguments[2:]]
+        command, environment = isolation.command(command, environment)
         before = {"payload": Snapshot.of(payload), "home": Snapshot.of(home)}
+        self._say("running under the launcher")
         status = self._wait(command, environment, payload, folder, ran, write)
         ran.hosts_asked, ran.refusals = isolation.hosts_asked(), isolation.refusals()
+        with contextlib.suppress(FileNotFoundError):
+            ran.nodes = int((folder / "nodes").read_text("utf-8"))
+        ran.writers = _writers(folder / "writers")
         for name, place in (("payload", payload), ("home", home)):
             ran.written += [(name, each) for each in written_outside(before[name], place, result)]
         return status
 
-    def _python(self, payload: Path) -> Path:
+    def _python(self, requirements: Path) -> Path:
         """An environment of the job's own, in any case: without the projects that a user has installed for editing."""
-        requirements = payload / "requirements.txt"
         installs = self._options.install and requirements.is_file()
         wanted = read_requirements(requirements) if installs else []
         return job_python(wanted, self._options.python, self._options.cache, self._say)
@@ -189,7 +197,32 @@ class Pool:
                 time.sleep(0.02)
         _end(process)
         reader.join(timeout=5)
+        ran.exit_status = process.returncode
         return status or ("DONE" if process.returncode == 0 else "FAILED")
+
+
+def launcher_variables(mount: Path, payload: Path, result: Path, service: str) -> dict[str, str]:
+    """The variables that the account and `startup.sh` set for the launcher, on the first of one node."""
+    return {
+        "MLRS_STAGE_MOUNT_PATH": str(mount),
+        "MLRS_PAYLOAD_DIR": payload.relative_to(mount).as_posix(),
+        "MLRS_STAGE_RESULT_PATH": str(result),
+        "MLRS_RESULT_PATH": "mljob_result",
+        "SNOWFLAKE_SERVICE_NAME": service,
+        "SERVICE_NAME": service,
+        "SNOWFLAKE_JOBS_COUNT": "1",
+        "SNOWFLAKE_JOB_INDEX": "0",
+        "PYTHONPATH": "/opt/env/site-packages/",
+    }
+
+
+def _writers(file: Path) -> dict[Path, tuple[str, int]]:
+    found: dict[Path, tuple[str, int]] = {}
+    with contextlib.suppress(FileNotFoundError):
+        for line in file.read_text("utf-8", errors="replace").splitlines():
+            path, place, number = line.rsplit("\t", 2)
+            found.setdefault(Path(path), (place, int(number)))
+    return found
 
 
 def _copy_lines(process: subprocess.Popen[str], write: Callable[[str], None]) -> None:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import re
+import signal
 from collections.abc import Iterator, Sequence
 
 import click
 
 from mljob_codemod.diagnosis import diagnose, render_diagnosis
-from mljob_codemod.runtime.run import Artifact, RunResult
+from mljob_codemod.runtime.outcome import Artifact, Nodes, RunResult
 
 _BEGIN, _END = "ML job started", "ML job finished"
 _MOST = 20
 """Files that are listed one by one."""
+_TAIL = 20
+"""Lines of the log that are shown of a job whose script never started."""
+_CLOSING = re.compile(r".* - INFO - (?:Closing session|Canceling all running|Closed session)\b")
+_TRACEBACK = "Traceback (most recent call last):"
 
 
 class ScriptOutput:
-    """The part of a job's log that the script printed: what stands between the launcher's two marks."""
+    """The part of a job's log that the script printed.
+
+    It stands between the launcher's two marks; of a script that fails, between the first mark and the closing of the
+    session, which is followed by a traceback through the launcher's own frames.
+    """
 
     def __init__(self) -> None:
         self._state = "before"
@@ -30,10 +40,14 @@ class ScriptOutput:
         if self._state == "rule":
             self._state = "script"
             return ""
-        if text == _END:
+        if text == _END or (self._state == "closing" and text == _TRACEBACK):
             self._state, self._held = "before", ""
             return ""
-        held, self._held = self._held, ""
+        if _CLOSING.match(line):  # by the launcher, or by the script, which then goes on
+            self._state = "closing"
+            self._held += line
+            return ""
+        held, self._held, self._state = self._held, "", "script"
         if text and set(text) == {"-"}:  # the rule above the closing mark, or the script's own
             self._held = line
             return held
@@ -51,6 +65,8 @@ def _lines(outcome: RunResult) -> Iterator[str]:
     yield _row(
         "job", click.style(outcome.status, fg="green" if well else "red", bold=True) + f" {took}"
     )
+    if well and outcome.error is not None:
+        yield _row("result", f"cannot be read: {outcome.error.splitlines()[-1]}")
     if outcome.result is not None and well:
         kind = outcome.result["type"]
         shown = outcome.result["shown"]
@@ -64,8 +80,9 @@ def _lines(outcome: RunResult) -> Iterator[str]:
         yield from _files("kept by job_entry.py", kept)
     if outcome.lost:
         yield from _files("LOST: written outside the result path", outcome.lost)
-    for refused in outcome.refused:
-        yield _row("refused", f"{refused} (a stage does not take this)")
+    for each in outcome.refused:
+        by = f", at {each.by}" if each.by else ""
+        yield _row("refused", f"{each.manner} to {each.path}{by}: a stage does not take this")
     for host in outcome.hosts_asked:
         yield _row("asked for", f"{host}: a job needs an integration that allows it")
     if outcome.differences is not None:
@@ -76,14 +93,43 @@ def _lines(outcome: RunResult) -> Iterator[str]:
         yield from (f"  {line}" for each in outcome.differences for line in each.splitlines())
         if outcome.unstable:
             yield f"  not repeatable by itself: {', '.join(outcome.unstable)}"
+    yield from _nodes(outcome.nodes)
     if outcome.folder is not None:
         yield _row("kept", outcome.folder)
     if not well:
         yield ""
-        yield outcome.error or "The job left no result."
-        yield ""
-        text = f"{outcome.log}\n{outcome.error or ''}"
-        yield render_diagnosis(diagnose(text)).rstrip("\n")
+        yield _failure(outcome)
+        causes = diagnose(f"{outcome.log}\n{outcome.error or ''}")
+        if causes:
+            yield ""
+            yield render_diagnosis(causes).rstrip("\n")
+
+
+def _nodes(nodes: Nodes) -> Iterator[str]:
+    if nodes.run < nodes.asked:
+        yield _row(
+            "nodes",
+            f"1 of {nodes.asked}: several are run here where Ray is installed (in this Python, or by the requirements)",
+        )
+    if nodes.parallel and nodes.asked > 1:
+        yield _row("nodes", "the script ran on the first only: parallel=True is not modelled here")
+
+
+def _failure(outcome: RunResult) -> str:
+    """The traceback of the script, or what there is instead."""
+    if _BEGIN not in outcome.log:
+        return "\n".join(
+            [
+                "The script did not start:",
+                *(f"  {line}" for line in outcome.log.splitlines()[-_TAIL:]),
+            ]
+        )
+    status = outcome.exit_status
+    if outcome.error is not None and status is not None and status >= 0:
+        return outcome.error
+    if status is not None and status < 0 and not outcome.timed_out:
+        return f"The job was ended by {signal.Signals(-status).name}."
+    return "" if outcome.timed_out else f"The script ended with exit status {status}."
 
 
 def _row(title: str, text: str) -> str:
@@ -103,7 +149,8 @@ def _files(title: str, files: Sequence[Artifact], *, always: bool = False) -> It
     yield _row(title, f"{len(files)} file{'s' if len(files) > 1 else ''}, {_size(total)}")
     width = max(len(each.path) for each in files[:_MOST])
     for each in files[:_MOST]:
-        yield f"  {each.path:{width}}  {_size(each.size)}"
+        by = f"  by {each.by}" if each.by else ""
+        yield f"  {each.path:{width}}  {_size(each.size)}{by}"
     if len(files) > _MOST:
         yield f"  and {len(files) - _MOST} more"
 

@@ -13,70 +13,28 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from mljob_codemod.checking import Report, check
 from mljob_codemod.config import Settings
-from mljob_codemod.converting import ChangeSet, convert
+from mljob_codemod.converting import FileChange, convert
 from mljob_codemod.errors import InputError, MljobError
 from mljob_codemod.plan import JobPlan
+from mljob_codemod.rules.instance_families import instance_family
+from mljob_codemod.runtime.outcome import Rewritten, RunResult, read_outcome
 from mljob_codemod.runtime.outside import compare_outside
-from mljob_codemod.runtime.pool import Pool, PoolOptions, Ran
+from mljob_codemod.runtime.pool import Pool, PoolOptions
 from mljob_codemod.runtime.sandbox import REPEATABLE
 from mljob_codemod.submission import FILE_NAME
 
 _ACCOUNT = Path(__file__).with_name("local_account")
-_OWN_FILES = ("mljob_result", "mljob_extra")
 _NOT_COPIED = shutil.ignore_patterns(
     *(".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__", "*.pyc", ".*_cache")
 )
 _LINKED_FROM = 1 << 20
 """Bytes from which a file of the project is linked into the copy: nothing writes to it there."""
 _STAGE = "LOCAL_STAGE"
-_CLIENT_HOSTS = (".snowflakecomputing.com", ".snowflakecomputing.cn")
-"""Asked for by the client itself, which a job may reach."""
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """A file below the result path; ``net`` when the job entry put it there."""
-
-    path: str
-    size: int
-    net: bool = False
-
-
-@dataclass
-class RunResult:
-    """What came of one run. ``status`` is the job's; ``lost`` are files written where a job keeps nothing."""
-
-    script: str
-    status: str
-    seconds: float
-    converted: bool
-    result: dict[str, Any] | None = None
-    error: str | None = None
-    artifacts: list[Artifact] = field(default_factory=list)
-    lost: list[Artifact] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
-    hosts_asked: list[str] = field(default_factory=list)
-    differences: list[str] | None = None
-    outside_status: int | None = None
-    """How the original script ends outside a job."""
-    unstable: list[str] = field(default_factory=list)
-    isolation: list[str] = field(default_factory=list)
-    timed_out: bool = False
-    log: str = ""
-    folder: str | None = None
-
-    @property
-    def went_well(self) -> bool:
-        return self.status == "DONE" and not self.differences
-
-    def as_json(self) -> str:
-        return json.dumps({"version": 1, **asdict(self)}, indent=2)
 
 
 @dataclass(frozen=True)
@@ -87,6 +45,8 @@ class RunOptions:
     compare: bool = False
     keep: bool = False
     result_dir: Path | None = None
+    instance_family: str | None = None
+    """Limits memory and cores to those of its nodes; ``plan`` is the one that the script's plan names."""
 
 
 def run_job(
@@ -107,11 +67,14 @@ def run_job(
     if report.errors:
         raise report.errors[0]
     shown = _only_script(report, script)
-    change_sets = [each for each in convert(report, settings) if each.changes]
+    options = replace(options, pool=_limited(options, shown))
+    changes = [change for each in convert(report, settings) for change in each.changes]
     with _folder(options.keep) as base:
-        project, submission = _project(report, shown, change_sets, base, say)
-        outcome = _submit(base, project / submission, shown, arguments, options, say, show)
-        outcome.converted = bool(change_sets)
+        project, submission = _project(report, shown, changes, base, say)
+        rewritten = _rewritten(shown, changes)
+        outcome = _submit(
+            base, project / submission, shown, arguments, options, rewritten, say, show
+        )
         if options.keep:
             outcome.folder = str(base)
         if options.result_dir is not None:
@@ -129,6 +92,33 @@ def _require_client(python: Path) -> None:
             f"{python} has no snowflake-ml-python: run pip install 'mljob-codemod[snowflake]', or name "
             "another interpreter by --python"
         )
+
+
+def _limited(options: RunOptions, plan: JobPlan) -> PoolOptions:
+    """The pool's options with the limits of the instance family, apart from those given one by one."""
+    name, pool = options.instance_family, options.pool
+    if name is None:
+        return pool
+    if name == "plan":
+        name = plan.compute.instance_family
+        if name is None:
+            raise InputError(plan.script, "needs no certain instance family: name one")
+    family = instance_family(name)
+    return replace(
+        pool,
+        memory=pool.memory if pool.memory is not None else family.memory * 2**30,
+        cpus=pool.cpus if pool.cpus is not None else family.cpus,
+    )
+
+
+def _rewritten(plan: JobPlan, changes: Sequence[FileChange]) -> dict[str, tuple[bytes, bytes]]:
+    """What a conversion changed, by its place in the payload."""
+    root = Path(plan.root).resolve()
+    return {
+        change.path.resolve().relative_to(root).as_posix(): (change.before or b"", change.after)
+        for change in changes
+        if change.path.resolve().is_relative_to(root)
+    }
 
 
 def _only_script(report: Report, script: Path) -> JobPlan:
@@ -158,19 +148,22 @@ def _top(report: Report, plan: JobPlan) -> str:
 def _project(
     report: Report,
     plan: JobPlan,
-    change_sets: Sequence[ChangeSet],
+    changes: Sequence[FileChange],
     base: Path,
     say: Callable[[str], None],
 ) -> tuple[Path, Path]:
     """The folder to submit from, and where its ``submit_job.py`` lies; a converted copy where changes are pending."""
     top = Path(_top(report, plan))
     submission = Path(plan.script).resolve().parent.relative_to(top) / FILE_NAME
-    if not change_sets:
+    if not changes:
         return top, submission
     say("the script is not converted yet: a copy of the project is, and nothing here is changed")
     copy = base / "project"
-    shutil.copytree(top, copy, symlinks=True, ignore=_NOT_COPIED, copy_function=_copy_or_link)
-    for change in (change for each in change_sets for change in each.changes):
+    try:
+        shutil.copytree(top, copy, symlinks=True, ignore=_NOT_COPIED, copy_function=_copy_or_link)
+    except shutil.Error as error:  # all else is copied
+        say(f"left out of the copy: {len(error.args[0])} files that cannot be read")
+    for change in changes:
         target = copy / change.path.resolve().relative_to(top)
         target.unlink(missing_ok=True)
         target.write_bytes(change.after)
@@ -191,6 +184,7 @@ def _submit(
     plan: JobPlan,
     arguments: Sequence[str],
     options: RunOptions,
+    rewritten: Rewritten,
     say: Callable[[str], None],
     show: Callable[[str], None],
 ) -> RunResult:
@@ -211,7 +205,7 @@ def _submit(
         last = (submitted.stderr.strip() or "the submission ended without a word").splitlines()
         raise MljobError(f"the job cannot be submitted: {last[-1]}")
     told = json.loads((account / "report.json").read_text("utf-8"))
-    return _outcome(plan, told, pool.ran[told["id"]], account)
+    return read_outcome(plan, told, pool.ran[told["id"]], account, rewritten)
 
 
 def scripts_of(submission: Path) -> list[str]:
@@ -227,48 +221,6 @@ def scripts_of(submission: Path) -> list[str]:
             keys = getattr(node.value, "keys", [])
             return [str(key.value) for key in keys if isinstance(key, ast.Constant)]
     raise InputError(str(submission), "was not written by mljob-codemod: it has no table JOBS")
-
-
-def _outcome(plan: JobPlan, told: dict[str, Any], ran: Ran, account: Path) -> RunResult:
-    folder = account / "jobs" / told["id"].rpartition(".")[2]
-    collected = _collected(folder / "tmp")
-    result_path = Path(told["result_path"])
-    artifacts = [
-        Artifact(name, path.stat().st_size, name in collected)
-        for path in sorted(result_path.rglob("*"))
-        if path.is_file()
-        and not (name := path.relative_to(result_path).as_posix()).startswith(_OWN_FILES)
-    ]
-    lost = [Artifact(f"{where}/{each.path.as_posix()}", each.size) for where, each in ran.written]
-    refused = [
-        f"{each.manner}: {os.path.relpath(each.path, folder / 'job_stage')}"
-        for each in ran.refusals
-    ]
-    return RunResult(
-        plan.script,
-        told["status"],
-        round(ran.seconds, 1),
-        False,
-        told["result"] if told["error"] is None else None,
-        told["error"],
-        artifacts,
-        lost,
-        refused,
-        [host for host in ran.hosts_asked if not host.endswith(_CLIENT_HOSTS)],
-        isolation=list(ran.isolation),
-        timed_out=ran.timed_out,
-        log=(folder / "log").read_text("utf-8", errors="replace"),
-    )
-
-
-def _collected(temporary: Path) -> set[str]:
-    """What the job entry kept, by its ledger."""
-    lines = [
-        line
-        for ledger in temporary.glob("mljob-*/payload.ledger")
-        for line in ledger.read_text("utf-8").splitlines()
-    ]
-    return {json.loads(line)[1] for line in lines}
 
 
 def _keep_artifacts(base: Path, outcome: RunResult, target: Path) -> None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Literal
 
+from mljob_codemod.runtime.pool import launcher_variables
 from mljob_codemod.runtime.sandbox import (
     Files,
     SandboxError,
@@ -224,16 +225,9 @@ def _request(
     layout.stream("stdin").write_text(stdin or "", encoding="utf-8")
     library = stage_mount_guard().library
     job_environment = {
-        "MLRS_STAGE_MOUNT_PATH": str(layout.mount),
-        "MLRS_PAYLOAD_DIR": layout.payload.name,
-        "MLRS_STAGE_RESULT_PATH": str(layout.result),
-        "MLRS_RESULT_PATH": _RESULT_NAME,
+        **launcher_variables(layout.mount, layout.payload, layout.result, "MLJOB_TEST"),
         "MLRS_USE_EMBEDDED_SCRIPTS": "true",
         "MLRS_SUBMITTED_TARGET_INSTANCES": "1",
-        "SNOWFLAKE_SERVICE_NAME": "MLJOB_TEST",
-        "SERVICE_NAME": "MLJOB_TEST",
-        "SNOWFLAKE_JOBS_COUNT": "1",
-        "SNOWFLAKE_JOB_INDEX": "0",
     }
     return {
         "environment": {

@@ -15,7 +15,6 @@ import math
 import re
 import runpy
 import sys
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +36,21 @@ def follow(account: Any, job_id: str) -> dict[str, Any]:
     try:
         value = job.result()
     except Exception as error:  # whatever the client raises is what its user would see
-        report["error"] = "".join(traceback.format_exception(error.__cause__ or error)).strip()
+        report["error"] = _as_shown(error.__cause__ or error)
     else:
         report["result"] = {"type": type(value).__qualname__, "shown": repr(value)}
         with contextlib.suppress(TypeError, ValueError):
             report["result"]["json"] = json.loads(json.dumps(value))
     report["result_path"] = str(account.job(job_id).result)
     return report
+
+
+def _as_shown(error: BaseException) -> str:
+    """An error with the traceback that the client's own hook shows, which is that of the job."""
+    shown = io.StringIO()
+    with contextlib.redirect_stderr(shown):
+        sys.excepthook(type(error), error, error.__traceback__)
+    return shown.getvalue().strip()
 
 
 def main() -> int:
