@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -248,6 +252,46 @@ def test_a_job_that_takes_too_long_is_ended(
     assert status == 1
     assert outcome["timed_out"]
     assert outcome["status"] == "FAILED"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_nothing_behind(project: Path, number: signal.Signals) -> None:
+    temporary = project / "temporary"
+    temporary.mkdir()
+    Path("train.py").write_text(
+        "import os, time\nprint('process', os.getpid(), flush=True)\ntime.sleep(60)\n"
+    )
+    command = [sys.executable, "-m", "mljob_codemod", "run", "--python", str(default_python())]
+    running = subprocess.Popen(
+        [*command, "--no-install", "train.py"],
+        env={**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": str(EXAMPLE.parents[1])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdout is not None
+    job = int(running.stdout.readline().split()[1])
+    running.send_signal(number)
+    _, errors = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert errors.splitlines()[-1] == "interrupted: the job is ended"
+    assert list(temporary.glob("mljob-run-*")) == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(job, 0)
+
+
+def test_only_the_script_is_copied_where_it_travels_alone(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("train.py").write_text("print('alone')\n__return__ = 1\n")
+    Path("unreadable").write_text("x")
+    Path("unreadable").chmod(0)
+    os.mkfifo("pipe")
+    status, outcome, _ = run(capsys, "train.py")
+    assert (status, outcome["result"]["json"]) == (0, 1)
+    status, outcome, errors = run(capsys, "--compare", "train.py")
+    assert status == 0
+    assert "left out of the copy: " in errors
 
 
 def test_what_cannot_be_submitted_is_one_line(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -109,13 +112,32 @@ def run(
         cpus=cpus,
         timeout=timeout,
     )
-    outcome = run_job(
-        script,
-        arguments,
-        load_settings(common_folder([script])),
-        RunOptions(pool, compare, keep, result_dir, instance_family),
-        lambda text: click.echo(f"{text} …", err=True),
-        show,
-    )
+    try:
+        with _ended_by_sigterm():
+            outcome = run_job(
+                script,
+                arguments,
+                load_settings(common_folder([script])),
+                RunOptions(pool, compare, keep, result_dir, instance_family),
+                lambda text: click.echo(f"{text} …", err=True),
+                show,
+            )
+    except KeyboardInterrupt:
+        click.echo("interrupted: the job is ended", err=True)
+        return 130  # as a shell tells it
     click.echo(outcome.as_json() if as_json else render_run(outcome), nl=as_json)
     return 0 if outcome.went_well else 1
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """End as by Ctrl-C: a job is a session of its own, which nobody else would end."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -11,11 +11,12 @@ from mljob_codemod.runtime.comparison import Comparison, compare
 from mljob_codemod.runtime.sandbox import (
     Changes,
     Outcome,
-    changes,
+    changes_since,
     copy_project,
     environment,
     read_tree,
     run_process,
+    tree_states,
     without_caches,
 )
 
@@ -50,7 +51,7 @@ def _run_in(
     home.mkdir()
     temporary.mkdir()
     copy_project(project, work)
-    before = read_tree(work)
+    before = tree_states(work)
     finished = run_process(
         [str(python), script, *args],
         cwd=work / folder,
@@ -58,7 +59,7 @@ def _run_in(
         stdin=stdin,
         timeout=timeout,
     )
-    made = changes(before, read_tree(work))
+    made = changes_since(before, work, project)
     others = {f"~/{name}": data for name, data in without_caches(read_tree(home)).items()}
     others |= {f"$TMPDIR/{name}": data for name, data in read_tree(temporary).items()}
     return Outcome(

@@ -70,7 +70,7 @@ def run_job(
     options = replace(options, pool=_limited(options, shown))
     changes = [change for each in convert(report, settings) for change in each.changes]
     with _folder(options.keep) as base:
-        project, submission = _project(report, shown, changes, base, say)
+        project, submission = _project(report, shown, changes, base, options.compare, say)
         rewritten = _rewritten(shown, changes)
         outcome = _submit(
             base, project / submission, shown, arguments, options, rewritten, say, show
@@ -150,24 +150,38 @@ def _project(
     plan: JobPlan,
     changes: Sequence[FileChange],
     base: Path,
+    compared: bool,
     say: Callable[[str], None],
 ) -> tuple[Path, Path]:
-    """The folder to submit from, and where its ``submit_job.py`` lies; a converted copy where changes are pending."""
+    """The folder to submit from, and where its ``submit_job.py`` lies; a converted copy where changes are pending.
+
+    The copy holds all of the project only where the job gets a folder, or the scripts are ``compared``.
+    """
     top = Path(_top(report, plan))
     submission = Path(plan.script).resolve().parent.relative_to(top) / FILE_NAME
     if not changes:
         return top, submission
     say("the script is not converted yet: a copy of the project is, and nothing here is changed")
     copy = base / "project"
+    if plan.method == "submit_file" and not compared:
+        alone = copy / Path(plan.script).resolve().relative_to(top)
+        alone.parent.mkdir(parents=True)
+        shutil.copy2(plan.script, alone)
+    else:
+        _copy_whole(top, copy, say)
+    for change in changes:
+        target = copy / change.path.resolve().relative_to(top)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)  # it may be a link to the user's file
+        target.write_bytes(change.after)
+    return copy, submission
+
+
+def _copy_whole(top: Path, copy: Path, say: Callable[[str], None]) -> None:
     try:
         shutil.copytree(top, copy, symlinks=True, ignore=_NOT_COPIED, copy_function=_copy_or_link)
     except shutil.Error as error:  # all else is copied
         say(f"left out of the copy: {len(error.args[0])} files that cannot be read")
-    for change in changes:
-        target = copy / change.path.resolve().relative_to(top)
-        target.unlink(missing_ok=True)
-        target.write_bytes(change.after)
-    return copy, submission
 
 
 def _copy_or_link(source: str, target: str) -> None:

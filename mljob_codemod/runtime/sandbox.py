@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from mljob_codemod.errors import MljobError
 from mljob_codemod.runtime.preload import cache_folder
@@ -53,17 +55,35 @@ def environment(home: Path, temporary: Path, python: Path) -> dict[str, str]:
 
 
 def copy_project(project: Path, target: Path) -> None:
+    """Copy all that can be read: pipes and files of other users stay behind."""
     if not project.is_dir():
         raise SandboxError(f"{project} is not a folder")
-    shutil.copytree(project, target, symlinks=True, ignore=_NEVER_COPIED)
+    with contextlib.suppress(shutil.Error):  # raised when all else is copied
+        shutil.copytree(project, target, symlinks=True, ignore=_NEVER_COPIED)
 
 
 def read_tree(folder: Path) -> dict[str, bytes | None]:
     """Every file and folder below a folder, without Python's own caches."""
-    return dict(_walk(folder, folder))
+    return dict(_walk(folder, folder, Path.read_bytes))
 
 
-def _walk(folder: Path, root: Path) -> Iterator[tuple[str, bytes | None]]:
+State = tuple[int, int, int]
+_Read = TypeVar("_Read", bytes, State)
+
+
+def tree_states(folder: Path) -> dict[str, State | bytes | None]:
+    """What tells for each entry whether it was written to since."""
+    return dict(_walk(folder, folder, _state))
+
+
+def _state(path: Path) -> State:
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _walk(
+    folder: Path, root: Path, read: Callable[[Path], _Read]
+) -> Iterator[tuple[str, _Read | bytes | None]]:
     for path in sorted(folder.iterdir()):
         name = path.relative_to(root).as_posix()
         if path.name == "__pycache__" or path.suffix == ".pyc":
@@ -72,9 +92,9 @@ def _walk(folder: Path, root: Path) -> Iterator[tuple[str, bytes | None]]:
             yield name, b"-> " + os.fsencode(os.readlink(path))
         elif path.is_dir():
             yield name + "/", None
-            yield from _walk(path, root)
+            yield from _walk(path, root, read)
         elif path.is_file():
-            yield name, path.read_bytes()
+            yield name, read(path)
 
 
 def without_caches(home: Files) -> dict[str, bytes | None]:
@@ -94,6 +114,23 @@ def changes(before: Files, after: Files) -> Changes:
     written = {
         name: data for name, data in after.items() if name not in before or before[name] != data
     }
+    return Changes(written, frozenset(before) - frozenset(after))
+
+
+def changes_since(
+    before: Mapping[str, State | bytes | None], folder: Path, original: Path
+) -> Changes:
+    """What was changed below a copy of ``original``; reads no more than what was written to."""
+    after = tree_states(folder)
+    written: dict[str, bytes | None] = {}
+    for name, state in after.items():
+        if name in before and before[name] == state:
+            continue
+        data = (folder / name).read_bytes() if isinstance(state, tuple) else state
+        if name in before and isinstance(state, tuple) and (original / name).is_file():
+            if (original / name).read_bytes() == data:
+                continue
+        written[name] = data
     return Changes(written, frozenset(before) - frozenset(after))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import glob
 import gzip
+import io
 import re
 import shutil
 from pathlib import Path
@@ -121,25 +122,30 @@ def put(connection: Connection, match: re.Match[str], stream: Any) -> Answer:
     target = place(connection, location)
     target.mkdir(parents=True, exist_ok=True)
     if stream is not None:
-        content = {Path(source).name: stream.read()}
+        found = {Path(source).name: stream.read()}
     else:
         # The connector takes the whole path as a pattern, hidden files as Python's glob does.
-        found = [Path(match) for match in glob.glob(source) if Path(match).is_file()]
-        if not found:
+        paths = [Path(match) for match in glob.glob(source) if Path(match).is_file()]
+        if not paths:
             raise ProgrammingError(f"File doesn't exist: {[source]}", errno=253006)
-        content = {path.name: path.read_bytes() for path in found}
-    rows = []
-    for name, data in content.items():
-        zipped = is_set(statement, "AUTO_COMPRESS") and not name.endswith((".gz", ".zip", ".bz2"))
-        file = target / (f"{name}.gz" if zipped else name)
-        skipped = file.exists() and not is_set(statement, "OVERWRITE")
-        if not skipped:
-            file.write_bytes(gzip.compress(data) if zipped else data)
-        kinds = ("NONE", "GZIP" if zipped else "NONE")
-        sizes = (len(data), file.stat().st_size)
-        rows.append((name, file.name, *sizes, *kinds, "SKIPPED" if skipped else "UPLOADED", ""))
+        found = {path.name: path for path in paths}
+    rows = [_upload(name, content, target, statement) for name, content in found.items()]
     columns = ["source", "target", "source_size", "target_size", "source_compression"]
     return [*columns, "target_compression", "status", "message"], rows
+
+
+def _upload(name: str, content: bytes | Path, target: Path, statement: str) -> tuple[Any, ...]:
+    zipped = is_set(statement, "AUTO_COMPRESS") and not name.endswith((".gz", ".zip", ".bz2"))
+    file = target / (f"{name}.gz" if zipped else name)
+    size = len(content) if isinstance(content, bytes) else content.stat().st_size
+    skipped = file.exists() and not is_set(statement, "OVERWRITE")
+    if not skipped:
+        source = io.BytesIO(content) if isinstance(content, bytes) else content.open("rb")
+        with source, gzip.open(file, "wb") if zipped else file.open("wb") as sink:
+            shutil.copyfileobj(source, sink, 1 << 20)
+    kinds = ("NONE", "GZIP" if zipped else "NONE")
+    status = "SKIPPED" if skipped else "UPLOADED"
+    return (name, file.name, size, file.stat().st_size, *kinds, status, "")
 
 
 @answers(r"GET ")
