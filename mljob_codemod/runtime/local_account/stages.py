@@ -153,7 +153,7 @@ def get(connection: Connection, match: re.Match[str], _: Any) -> Answer:
     location, uri, *pattern = strings(match.string)
     files = _files(place(connection, location), pattern)
     if not files:
-        raise ProgrammingError(f"the file does not exist: {location}", errno=253006)
+        raise ProgrammingError(f"File {location} does not exist.", errno=253006)
     target = Path(uri.removeprefix("file://"))
     target.mkdir(parents=True, exist_ok=True)
     for file in files:  # folders are not kept
