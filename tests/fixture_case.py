@@ -34,6 +34,8 @@ class Case:
     inside_args: tuple[str, ...]
     env: Mapping[str, str]
     """Variables of the run outside a job; a job does not have them."""
+    stdin: str
+    """What is typed outside a job; in a job there is nobody."""
     return_name: str | None
     unsafe: bool
     codes: tuple[str, ...] | None
@@ -95,6 +97,7 @@ def load_case(folder: Path) -> Case:
         args=args,
         inside_args=tuple(table.get("inside_args", args)),
         env=table.get("env", {}),
+        stdin=table.get("stdin", ""),
         return_name=table.get("return"),
         unsafe=table.get("unsafe", False),
         codes=tuple(table["codes"]) if "codes" in table else None,

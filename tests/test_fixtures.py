@@ -60,7 +60,9 @@ def test_conversion(case: Case, tmp_path: Path, snapshot: Snapshot) -> None:
 def test_behaviour(case: Case, tmp_path: Path) -> None:
     after = tmp_path / "after"
     converted = convert_case(case, after)
-    outside = compare_outside(case.before, after, case.script, case.args, env=case.env)
+    outside = compare_outside(
+        case.before, after, case.script, case.args, env=case.env, stdin=case.stdin
+    )
     assert not outside.differences
     plans = {plan.script for plan in converted.report.jobs}
     submission = after / Path(case.script).parent / FILE_NAME
