@@ -85,13 +85,18 @@ class Service:
 
 @dataclass(frozen=True)
 class Compute:
-    """What the job should run on, and why. ``gpu`` is None while nothing has looked."""
+    """What the job should run on, and why. ``gpu`` is None while nothing has looked.
+
+    ``gpu_use`` is required, optional (one is used where there is one), off (named, but not used by default)
+    or none.
+    """
 
     gpu: bool | None = None
     instance_family: str | None = None
     compute_pool: str | None = None
     nodes: int = 1
     reasons: tuple[Evidence, ...] = ()
+    gpu_use: str = "none"
 
 
 @dataclass(frozen=True)

@@ -160,7 +160,7 @@ class _Builder:
         after = guards
         for statement in body:
             self.visit(statement, scope, after, loops, main)
-            leaving = _early_exit(statement)
+            leaving = early_exit(statement)
             if leaving is not None:
                 after = (*after, leaving)
 
@@ -405,7 +405,7 @@ def _is_argv(expr: r.Name | r.Attribute) -> bool:
     return (expr.id if isinstance(expr, r.Name) else expr.attr) == "argv"
 
 
-def _early_exit(statement: r.Statement) -> Guard | None:
+def early_exit(statement: r.Statement) -> Guard | None:
     """``if test: return`` puts all that follows under «test does not hold»."""
     if not isinstance(statement, r.If) or statement.loop or statement.orelse or not statement.body:
         return None

@@ -1,0 +1,372 @@
+"""Whether a script computes on a GPU, must have one, or names one and turns it off."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
+
+from mljob_codemod.analysis.default_run import DefaultRun, Probes
+from mljob_codemod.analysis.names import External, Program, last_name
+from mljob_codemod.analysis.options import OptionTable
+from mljob_codemod.analysis.reachability import Reachability
+from mljob_codemod.analysis.uses import (
+    Place,
+    UseFinder,
+    condition_holds,
+    is_given,
+    takes_if_there,
+    value_fits,
+)
+from mljob_codemod.analysis.values import PathEvaluator
+from mljob_codemod.edits import Span
+from mljob_codemod.rules.calls import call_rules
+from mljob_codemod.rules.compute import ComputeRules, GpuUse, Keyword, Off
+from mljob_codemod.rules.uses import Need
+from mljob_codemod.syntax import records as r
+from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site
+
+_DEVICE_NAMES = frozenset("device DEVICE Device dev".split())
+_NOT_USES = frozenset(
+    "add_argument add_option option Option field Field DEFINE_string group ArgumentParser".split()
+)
+_CERTAIN = 3
+"""So many places that need a GPU settle it."""
+_ENOUGH = 60
+"""Calls of one kind that are looked at; the first that counts is as good as the last."""
+
+
+class GpuUseKind(Enum):
+    """What a default run does about GPUs."""
+
+    REQUIRED = "required"
+    """It fails where there is none."""
+    OPTIONAL = "optional"
+    """It takes one where there is one."""
+    OFF = "off"
+    """The source names one, but the defaults do not use it."""
+    NONE = "none"
+
+
+class Sign(NamedTuple):
+    """A place that tells of a GPU; of a ``call`` the arguments matter unless ``by_itself``."""
+
+    module: ModuleIndex
+    span: Span
+    call: r.Call | None = None
+    by_itself: bool = False
+
+
+@dataclass
+class GpuSigns:
+    """What was found, by what it means for a default run."""
+
+    required: list[Sign] = field(default_factory=list)
+    optional: list[Sign] = field(default_factory=list)
+    weak: list[Sign] = field(default_factory=list)
+    off: list[Sign] = field(default_factory=list)
+    unknown: list[Sign] = field(default_factory=list)
+
+    @property
+    def kind(self) -> GpuUseKind:
+        if self.required:
+            return GpuUseKind.REQUIRED
+        if self.optional or (self.weak and not self.off):
+            return GpuUseKind.OPTIONAL
+        return GpuUseKind.OFF if self.off else GpuUseKind.NONE
+
+    @property
+    def reasons(self) -> list[Sign]:
+        """The places that ``kind`` rests on."""
+        if self.kind is GpuUseKind.OFF:
+            return self.off
+        return [*self.required, *self.optional] or self.weak
+
+
+class Runs(NamedTuple):
+    """The imagined runs whose differences tell how a GPU is used."""
+
+    with_gpu: DefaultRun
+    without_gpu: DefaultRun
+    any_options: DefaultRun
+
+
+def imagine_runs(
+    program: Program,
+    options: OptionTable,
+    paths: PathEvaluator,
+    reach: Reachability,
+    rules: ComputeRules,
+) -> Runs:
+    """A default run with a GPU, one without, and a run with a GPU whose options are not known."""
+    probes = Probes(**rules.probes)
+    return Runs(
+        DefaultRun(program, options, reach, paths, probes, gpu=True),
+        DefaultRun(program, options, reach, paths, probes, gpu=False),
+        DefaultRun(program, None, reach, paths, probes, gpu=True),
+    )
+
+
+def find_gpu_signs(
+    program: Program, finder: UseFinder, runs: Runs, rules: ComputeRules
+) -> GpuSigns:
+    """Every sign of a GPU in what the script reaches."""
+    search = _Search(program, finder, runs, rules)
+    search.look()
+    return search.signs
+
+
+class _Search:
+    def __init__(
+        self, program: Program, finder: UseFinder, runs: Runs, rules: ComputeRules
+    ) -> None:
+        self.program = program
+        self.finder = finder
+        self.runs = runs
+        self.rules = rules
+        self.signs = GpuSigns()
+        self._offs: dict[str, Sign] | None = None
+
+    @property
+    def turned_off(self) -> dict[str, Sign]:
+        """The libraries that the source makes compute on the CPU; ``*`` is all of them."""
+        if self._offs is None:
+            self._offs = dict(self._turned_off())
+        return self._offs
+
+    def look(self) -> None:
+        self._look_everywhere()
+        if self.signs.kind in (GpuUseKind.REQUIRED, GpuUseKind.OPTIONAL):
+            everything = self.turned_off.get("*")
+            if everything is not None:
+                self.signs = GpuSigns(off=[everything])
+
+    def _look_everywhere(self) -> None:
+        for use in self.rules.uses.rows(self.finder.libraries):
+            self._look_for(use)
+            if len(self.signs.required) >= _CERTAIN:
+                return
+        self._look_for_keywords()
+        self._look_for_devices()
+        if self.signs.unknown and not self.signs.off and self._asks_for_gpu():
+            # The device comes from where it cannot be followed, in code that asks for a GPU.
+            self.signs.weak += self.signs.unknown[:1]
+
+    # Calls
+
+    def _look_for(self, use: GpuUse) -> None:
+        wanted = 1 if any(name.endswith(".*") for name in use.names) else _ENOUGH
+        for place in self.finder.find(use):
+            if not self._is_reached(place):
+                continue
+            now = self._counts(use, place, self.runs.with_gpu)
+            off = self._off_for(use) if now else None
+            if off is not None:
+                self.signs.off.append(off)
+                return
+            if now:
+                self._add(use, place)
+                wanted -= 1
+                if wanted == 0:
+                    return
+            elif now is None:
+                self.signs.unknown.append(_sign(use, place))
+            elif self._counts(use, place, self.runs.any_options) is not False:
+                self.signs.off.append(_sign(use, place))
+
+    def _off_for(self, use: GpuUse) -> Sign | None:
+        return next(
+            (self.turned_off[name] for name in use.libraries if name in self.turned_off), None
+        )
+
+    def _is_reached(self, place: Place) -> bool:
+        run = self.runs.any_options
+        return (
+            run.comes_to(place.site) if place.site is not None else run.enters(place.scope.function)
+        )
+
+    def _runs(self, place: Place, run: DefaultRun) -> bool:
+        return (
+            run.comes_to(place.site) if place.site is not None else run.enters(place.scope.function)
+        )
+
+    def _counts(self, use: GpuUse, place: Place, run: DefaultRun) -> bool | None:
+        """Whether ``run`` comes to the call and it uses a GPU there."""
+        if not self._runs(place, run):
+            return False
+        if any(condition_holds(condition, place, run) for condition in use.unless):
+            return False
+        if not use.when:
+            return True
+        if use.missing and not any(is_given(condition, place.call) for condition in use.when):
+            return True
+        found = {condition_holds(condition, place, run) for condition in use.when}
+        if True in found:
+            return True
+        if use.missing and all(
+            self._is_none(condition_place, run) for condition_place in self._given(use, place)
+        ):
+            return True
+        return None if None in found else False
+
+    def _given(self, use: GpuUse, place: Place) -> Iterator[tuple[r.Expr, Scope]]:
+        for condition in use.when:
+            for argument in place.call.args:
+                if argument.keyword in condition.argument.keywords:
+                    yield argument.value, place.scope
+
+    def _is_none(self, given: tuple[r.Expr, Scope], run: DefaultRun) -> bool:
+        """Whether an argument is None, which is as good as not given."""
+        return run.values(*given) == (None,)
+
+    def _add(self, use: GpuUse, place: Place) -> None:
+        sign = _sign(use, place)
+        if use.weak:
+            self.signs.weak.append(sign)
+        elif use.need is Need.REQUIRED and self._needs(use, place):
+            self.signs.required.append(sign)
+        else:
+            self.signs.optional.append(sign)
+
+    def _needs(self, use: GpuUse, place: Place) -> bool:
+        """Whether the call would use a GPU also where there is none."""
+        return self._counts(use, place, self.runs.without_gpu) is True
+
+    # Keywords and keys
+
+    def _look_for_keywords(self) -> None:
+        rows = self.rules.keywords
+        for module in self.program.modules.values():
+            for name, value, at, span in _keyword_values(module, rows.keys()):
+                for keyword in map(self.rules.keyword, rows[name]):
+                    if not keyword.imports or any(
+                        module in self.finder.imports(root) for root in keyword.imports
+                    ):
+                        self._judge(keyword, value, at, span)
+            if len(self.signs.required) >= _CERTAIN:
+                return
+
+    def _judge(self, keyword: Keyword, value: r.Expr, at: Site | Scope, span: Span) -> None:
+        scope = at.scope if isinstance(at, Site) else at
+
+        def fits(run: DefaultRun) -> bool | None:
+            comes = run.comes_to(at) if isinstance(at, Site) else self._is_run(span, at, run)
+            return value_fits(keyword.value, value, scope, run) if comes else False
+
+        sign = Sign(scope.module, span)
+        now = fits(self.runs.with_gpu)
+        if now:
+            if_there = any(takes_if_there(one) for one in self.runs.with_gpu.values(value, scope))
+            required = not if_there and fits(self.runs.without_gpu)
+            (self.signs.required if required else self.signs.optional).append(sign)
+        elif now is None:
+            self.signs.unknown.append(sign)
+        elif fits(self.runs.any_options) is not False:
+            self.signs.off.append(sign)
+
+    def _is_run(self, span: Span, scope: Scope, run: DefaultRun) -> bool:
+        return run.enters(scope.function) and run.stands(span.start, scope) is not False
+
+    # Variables that hold a device
+
+    def _look_for_devices(self) -> None:
+        """``device = "cuda" if … else "cpu"``, which is handed to code of the project."""
+        for module in self.program.modules.values():
+            for scope in (module.scope, *module.scopes.values()):
+                for name in _DEVICE_NAMES & scope.bindings.keys():
+                    for binding in scope.bindings[name]:
+                        value = binding.value
+                        if binding.kind == "value" and isinstance(value, (r.Const, r.Conditional)):
+                            self._judge_device(value, binding.scope)
+            for name in _DEVICE_NAMES & module.attributes.keys():
+                for assigned in module.attributes[name]:
+                    if isinstance(assigned.value, (r.Const, r.Conditional)):
+                        self._judge_device(assigned.value, assigned.scope)
+
+    def _judge_device(self, value: r.Expr, scope: Scope) -> None:
+        keyword = Keyword(("device",), "gpu", "")
+        self._judge(keyword, value, scope, value.span)
+
+    # What turns libraries off
+
+    def _turned_off(self) -> Iterator[tuple[str, Sign]]:
+        for off in self.rules.offs.rows(self.finder.libraries):
+            for sign in self._calls_of_off(off):
+                yield from ((library, sign) for library in off.libraries)
+        for row in self.rules.off_variables:
+            off = self.rules.off_variable(row)
+            for sign in self._variables_of_off(off):
+                yield from ((library, sign) for library in off.libraries)
+
+    def _calls_of_off(self, off: Off) -> Iterator[Sign]:
+        run = self.runs.with_gpu
+        for place in self.finder.find(off):
+            if self._runs(place, run) and any(
+                condition_holds(condition, place, run) for condition in off.when
+            ):
+                yield Sign(place.module, place.span)
+
+    def _variables_of_off(self, off: Off) -> Iterator[Sign]:
+        run = self.runs.with_gpu
+        for module in self.program.modules.values():
+            for item in module.items:
+                match item.receiver:
+                    case r.Subscript(receiver, r.Const(key, _), span) if key == off.variable:
+                        pass
+                    case _:
+                        continue
+                if (
+                    External("os.environ") in self.program.entities(receiver, item.scope)
+                    and run.enters(item.scope.function)
+                    and run.stands(span.start, item.scope)
+                    and all(value in off.values for value in run.values(item.value, item.scope))
+                ):
+                    yield Sign(module, span)
+
+    def _asks_for_gpu(self) -> bool:
+        return any(
+            self.program.sites_named(name.rpartition(".")[2])
+            for name in self.rules.probes["available"]
+        )
+
+
+def _sign(use: GpuUse, place: Place) -> Sign:
+    return Sign(place.module, place.span, place.call, not use.when or use.missing)
+
+
+def _keyword_values(
+    module: ModuleIndex, names: Collection[str]
+) -> Iterator[tuple[str, r.Expr, Site | Scope, Span]]:
+    """What is given to keywords and dictionary keys among ``names``: name, value, where."""
+    for site in module.sites:
+        if last_name(site.call.func) in _NOT_USES:
+            continue
+        for argument in site.call.args:
+            if argument.keyword in names and argument.keyword is not None:
+                yield argument.keyword, argument.value, site, argument.span
+            for key, value in _items(argument.value, names):
+                yield key, value, site, value.span
+    for scope in (module.scope, *module.scopes.values()):
+        for bindings in scope.bindings.values():
+            for binding in bindings:
+                if binding.kind == "value" and isinstance(binding.value, r.Mapping):
+                    for key, value in _items(binding.value, names):
+                        yield key, value, binding.scope, value.span
+    for item in module.items:
+        match item.receiver:
+            case r.Subscript(_, r.Const(str() as key, _), span) if key in names:
+                yield key, item.value, item.scope, span
+
+
+def _items(expr: r.Expr, names: Collection[str]) -> Iterator[tuple[str, r.Expr]]:
+    if isinstance(expr, r.Mapping):
+        for key, value in expr.items:
+            if isinstance(key, r.Const) and isinstance(key.value, str) and key.value in names:
+                yield key.value, value
+            yield from _items(value, names)
+
+
+def canonical_name(name: str) -> str:
+    """A qualified name as the rules spell it."""
+    return call_rules().canonical(name)
