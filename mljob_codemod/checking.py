@@ -20,7 +20,7 @@ from mljob_codemod.errors import InputError
 from mljob_codemod.findings import Finding
 from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.net import net_of
-from mljob_codemod.plan import JobPlan
+from mljob_codemod.plan import Evidence, JobPlan
 from mljob_codemod.project import Project, Reach, ReachModules
 from mljob_codemod.rules.extensions import use_extensions
 from mljob_codemod.source import Source
@@ -100,6 +100,7 @@ def open_job(project: Project, script: FileFacts, settings: Settings) -> tuple[J
         entrypoint=script.path.relative_to(root).as_posix(),
         method="submit_directory" if local else "submit_file",
         local_modules=sorted(local),
+        local_imports=_local_imports(reach),
     )
     for codemod in codemods():
         codemod.describe(job, plan)
@@ -108,6 +109,14 @@ def open_job(project: Project, script: FileFacts, settings: Settings) -> tuple[J
     if pool is not None:
         plan.compute = replace(plan.compute, compute_pool=pool)
     return job, plan
+
+
+def _local_imports(reach: Reach) -> list[Evidence]:
+    places = [
+        Evidence(importer.shown, line, reach.files[path].shown)
+        for path, (importer, line) in reach.imported_at.items()
+    ]
+    return sorted(places, key=lambda place: place.what)
 
 
 def _import_root(project: Project, script: FileFacts, module: str) -> Path | None:

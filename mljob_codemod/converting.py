@@ -223,6 +223,7 @@ def _after_rewrite(plan: JobPlan, lines: dict[str, list[int]]) -> JobPlan:
     return replace(
         plan,
         compute=replace(plan.compute, reasons=tuple(map(moved, plan.compute.reasons))),
+        local_imports=list(map(moved, plan.local_imports)),
         packages=list(map(moved, plan.packages)),
         services=list(map(moved, plan.services)),
         output_arguments=list(map(moved, plan.output_arguments)),

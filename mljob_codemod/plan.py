@@ -128,6 +128,8 @@ class JobPlan:
     hardcoded_outputs: list[PathUse] = field(default_factory=list)
     local_inputs: list[PathUse] = field(default_factory=list)
     local_modules: list[str] = field(default_factory=list)
+    local_imports: list[Evidence] = field(default_factory=list)
+    """Where each local module is first imported; ``what`` is the module's path."""
     distributed: str = "none"
     net: Net = field(default_factory=Net)
     sessions: list[Evidence] = field(default_factory=list)

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from mljob_codemod.errors import InputError
 from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.rules.build_tools import build_tools
-from mljob_codemod.syntax.reading import FileFacts, read_body, read_files
+from mljob_codemod.syntax.reading import FileFacts, ImportedName, read_body, read_files
 from mljob_codemod.syntax.scopes import ModuleIndex
 
 _TOP_MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg", "mljob.toml", "requirements.txt")
@@ -32,7 +33,18 @@ class Reach:
     """By path, the script first."""
     roots: dict[Path, None] = field(default_factory=dict)
     """The folders that local imports resolved from, in the order they were needed."""
+    imported_at: dict[Path, tuple[FileFacts, int]] = field(default_factory=dict)
+    """Where each file but the script is first imported: the importing file and the line."""
     locate: Callable[[str, int, str], str | None] = lambda key, level, dotted: None
+
+
+class _Import(NamedTuple):
+    """A local file that an import loads, the folder it resolves from, and where the import is."""
+
+    path: Path
+    root: Path
+    importer: FileFacts
+    line: int
 
 
 class Project:
@@ -45,7 +57,7 @@ class Project:
         self._exists = cache(Path.is_file)
         self._is_folder = cache(Path.is_dir)
         self._module_file = lru_cache(maxsize=None)(self._find_module_file)
-        self._imports: dict[tuple[Path, tuple[Path, ...]], list[tuple[Path, Path]]] = {}
+        self._imports: dict[tuple[Path, tuple[Path, ...]], list[_Import]] = {}
         self._resolved: dict[tuple[Path, ...], dict[tuple[str, int, str], str | None]] = {}
 
     # Scripts
@@ -101,8 +113,8 @@ class Project:
         found: set[Path] = set()
         for path, facts in self.files.items():
             for target in self._imports_of(facts, self.search_path(path)):
-                if target[0] != path:
-                    found.add(target[0])
+                if target.path != path:
+                    found.add(target.path)
         return found
 
     # Imports
@@ -166,28 +178,34 @@ class Project:
             folder = folder.parent
         return folder
 
-    def _imports_of(self, facts: FileFacts, search: tuple[Path, ...]) -> list[tuple[Path, Path]]:
+    def _imports_of(self, facts: FileFacts, search: tuple[Path, ...]) -> list[_Import]:
         """The local files that importing ``facts`` loads, packages' ``__init__`` included."""
         key = (facts.path, search)
         if key not in self._imports:
             self._imports[key] = self._find_imports(facts, search)
         return self._imports[key]
 
-    def _find_imports(self, facts: FileFacts, search: tuple[Path, ...]) -> list[tuple[Path, Path]]:
-        found: dict[Path, Path] = {}
+    def _find_imports(self, facts: FileFacts, search: tuple[Path, ...]) -> list[_Import]:
+        found: dict[Path, _Import] = {}
         for name in facts.imports:
-            if name.module.endswith(".*"):
-                found.update(self._all_of_package(name.module[:-2], search))
-                continue
-            wanted = [name.module]
-            wanted += [f"{name.module}.{part}" if name.module else part for part in name.names]
-            for dotted in wanted:
-                target = self.find_module(facts.path, name.level, dotted, search)
-                if target is None:
-                    continue
-                found.setdefault(*target)
-                self._add_packages(target, found)
-        return list(found.items())
+            for path, root in self._files_of(facts, name, search):
+                found.setdefault(path, _Import(path, root, facts, name.line))
+        return list(found.values())
+
+    def _files_of(
+        self, facts: FileFacts, name: ImportedName, search: tuple[Path, ...]
+    ) -> Iterator[tuple[Path, Path]]:
+        """The local files that one import loads, each with the folder it resolves from."""
+        if name.module.endswith(".*"):
+            yield from self._all_of_package(name.module[:-2], search).items()
+            return
+        wanted = [name.module]
+        wanted += [f"{name.module}.{part}" if name.module else part for part in name.names]
+        for dotted in wanted:
+            target = self.find_module(facts.path, name.level, dotted, search)
+            if target is not None:
+                yield target
+                yield from self._packages_above(*target)
 
     def _all_of_package(self, dotted: str, search: Sequence[Path]) -> dict[Path, Path]:
         """Every module of a package from which one is imported by a name made at run time."""
@@ -197,12 +215,12 @@ class Project:
                 return dict.fromkeys(sorted(folder.glob("*.py")), base)
         return {}
 
-    def _add_packages(self, target: tuple[Path, Path], found: dict[Path, Path]) -> None:
-        folder = target[0].parent
-        while folder != target[1] and folder.is_relative_to(target[1]):
+    def _packages_above(self, file: Path, root: Path) -> Iterator[tuple[Path, Path]]:
+        folder = file.parent
+        while folder != root and folder.is_relative_to(root):
             package = folder / "__init__.py"
             if self._exists(package):
-                found.setdefault(package, target[1])
+                yield package, root
             folder = folder.parent
 
     # Reach
@@ -215,13 +233,14 @@ class Project:
         while frontier:
             # All imports of one distance together, so that several processes can read them.
             imports = [found for facts in frontier for found in self._imports_of(facts, search)]
-            self._read(target for target, _ in imports)
+            self._read(found.path for found in imports)
             frontier = []
-            for target, root in imports:
-                if target not in reach.files:
-                    reach.roots.setdefault(root)
-                    reach.files[target] = self.files[target]
-                    frontier.append(self.files[target])
+            for found in imports:
+                if found.path not in reach.files:
+                    reach.roots.setdefault(found.root)
+                    reach.files[found.path] = self.files[found.path]
+                    reach.imported_at[found.path] = (found.importer, found.line)
+                    frontier.append(self.files[found.path])
         self._read_callers(reach)
         resolved = self._resolved.setdefault(search, {})
 

@@ -204,30 +204,20 @@ def _place(plan: JobPlan, folder: str, mixed: bool) -> Iterator[str]:
         elif step != ".":
             root += f" / {literal(step)}"
     if plan.method == "submit_directory":
-        yield from _comments([_folder_reason(plan)])
+        yield from _comments(_folder_reasons(plan))
     yield f"{_INDENT}root={root},"
     yield f"{_INDENT}entrypoint={literal(plan.entrypoint)},"
     if mixed and plan.method == "submit_directory":
         yield f"{_INDENT}whole_folder=True,"
 
 
-def _folder_reason(plan: JobPlan) -> str:
-    """Why the folder is sent; of many modules as many names as fit into the line."""
-    text = "the script is sent with this folder"
-    modules = plan.local_modules
-    if not modules:
-        return text
-    texts = [
-        f"{text}: it imports {_first(modules, number)}" for number in range(1, len(modules) + 1)
-    ]
-    fitting = [one for one in texts if len(one) <= _WIDTH - len(f"{_INDENT}# ")]
-    return max(fitting or texts[:1], key=len)
-
-
-def _first(texts: Sequence[str], number: int) -> str:
-    """The first ``number`` of ``texts``, and how many others there are."""
-    more = f" and {len(texts) - number} more" if len(texts) > number else ""
-    return ", ".join(texts[:number]) + more
+def _folder_reasons(plan: JobPlan) -> Iterator[str]:
+    """Why the folder is sent; packages' own files, which come along, are named last."""
+    yield "the script is sent with this folder"
+    shown = sorted(plan.local_imports, key=lambda place: place.what.endswith("__init__.py"))
+    yield from (f"{place.path}:{place.line} imports {place.what}" for place in shown[:3])
+    if len(shown) > 3:
+        yield f"and {len(shown) - 3} more"
 
 
 def _compute_pool(plan: JobPlan, settings: SubmissionSettings) -> Iterator[str]:

@@ -76,6 +76,7 @@ FOLDER = plan(
     entrypoint="project/tools/it's.py",
     method="submit_directory",
     local_modules=["a.py", "b/__init__.py", "c.py", "d.py"],
+    local_imports=[Evidence("it's.py", 3, "a.py"), Evidence("a.py", 2, "b/__init__.py")],
 )
 SETTINGS = SubmissionSettings(
     connection="dev",
@@ -113,7 +114,7 @@ SHAPES: dict[str, tuple[list[JobPlan], SubmissionSettings, str]] = {
                 pip_requirements=[name],
                 services=[Service(name, (), name, 1)],
                 output_arguments=[output(name, name, name)],
-                local_modules=[name],
+                local_imports=[Evidence(name, 1, name)],
                 method="submit_directory",
             )
             for name in HOSTILE
@@ -227,13 +228,15 @@ def test_settings_and_reasons_stand_in_the_job() -> None:
 
 
 def test_comments_end_with_a_word_and_count_what_they_leave_out() -> None:
-    modules = [f"package/module_{number}.py" for number in range(9)]
+    imports = [Evidence("train.py", n, f"package/module_{n}.py") for n in range(1, 9)]
+    imports.insert(0, Evidence("train.py", 1, "package/__init__.py"))
     reasons = tuple(Evidence("train.py", n, "word " * 30 + "x") for n in range(5))
     job = plan(
-        method="submit_directory", local_modules=modules, compute=Compute(True, reasons=reasons)
+        method="submit_directory", local_imports=imports, compute=Compute(True, reasons=reasons)
     )
     text = render_submission([job], SETTINGS, ".")
-    assert "it imports package/module_0.py and 8 more\n" in text
+    assert "# train.py:3 imports package/module_3.py\n        # and 6 more\n" in text
+    assert "__init__" not in text
     assert "word ...\n" in text
     assert "wor ..." not in text
     assert "# and 2 more\n" in text
