@@ -85,11 +85,17 @@ def test_files_folders_and_stages_are_submitted_and_followed(drive: Drive) -> No
         session.file.put("train.py", "@code/src", auto_compress=False)
         three = jobs.submit_from_stage("@code/src", "POOL", entrypoint="@code/src/train.py", stage_name="S")
         status = three.wait()
+        Path("tools").mkdir()
+        Path("tools", "__init__.py").write_text("VALUE = 4")
+        Path("uses.py").write_text("import tools\\n__return__ = tools.VALUE\\n")
+        four = jobs.submit_file("uses.py", "POOL", stage_name="S", imports=[("tools", "tools")])
+        assert four.wait() == "DONE", four.get_logs(verbose=True)
         again = jobs.get_job(one.id)
         tell(
             one=again.result(),
             two=two.result(),
             three=three.result(),
+            four=four.result(),
             status=status,
             log=again.get_logs(),
             artifacts=[row["name"].rpartition("/")[2] for row in session.sql(f"LIST '{one._result_stage_path}/'").collect()],
@@ -101,11 +107,12 @@ def test_files_folders_and_stages_are_submitted_and_followed(drive: Drive) -> No
     assert told["one"] == {"arguments": ["--epochs", "3"], "files": ["train.py"]}
     assert told["two"]["files"] == ["helpers.py", "train.py"]
     assert told["three"]["files"] == ["train.py"]
+    assert told["four"] == 4
     assert told["status"] == "DONE"
     assert told["log"].strip().startswith("training --epochs 3")
     assert told["artifacts"] == ["mljob_result", "model.txt"]
     assert told["nodes"] == 1
-    assert told["listed"] == 3
+    assert told["listed"] == 4
 
 
 def test_jobs_are_described_and_listed_as_they_were_submitted(drive: Drive) -> None:

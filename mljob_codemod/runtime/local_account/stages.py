@@ -122,6 +122,7 @@ def put(connection: Connection, match: re.Match[str], stream: Any) -> Answer:
     target = place(connection, location)
     target.mkdir(parents=True, exist_ok=True)
     if stream is not None:
+        stream.seek(0)  # as the connector does: whole streams are sent, wherever they stand
         found = {Path(source).name: stream.read()}
     else:
         # The connector takes the whole path as a pattern, hidden files as Python's glob does.
