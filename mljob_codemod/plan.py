@@ -75,12 +75,24 @@ class Package:
 
 @dataclass(frozen=True)
 class Service:
-    """An outside service that the run contacts with its default options."""
+    """An outside service that the run contacts with its default options.
+
+    ``certain`` is False where that depends on a value that the source does not fix; ``integration`` is what the
+    settings name for the service.
+    """
 
     service: str
     hosts: tuple[str, ...]
     path: str
     line: int
+    what: str = ""
+    certain: bool = True
+    integration: str | None = None
+
+
+def suggested_integration(service: str) -> str:
+    """The name of an integration for a service that has none."""
+    return f"{service}_access"
 
 
 @dataclass(frozen=True)
@@ -124,6 +136,8 @@ class JobPlan:
     packages: list[Package] = field(default_factory=list)
     pip_requirements: list[str] = field(default_factory=list)
     services: list[Service] = field(default_factory=list)
+    external_access_integrations: list[str] = field(default_factory=list)
+    """Those that the settings name for the services, and for the installation of packages."""
     output_arguments: list[OutputArgument] = field(default_factory=list)
     hardcoded_outputs: list[PathUse] = field(default_factory=list)
     local_inputs: list[PathUse] = field(default_factory=list)

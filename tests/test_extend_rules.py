@@ -22,6 +22,7 @@ tracker = acme_ml.Tracker()
 table = acme_ml.load_table("data/train.acme")
 acme_ml.save_model(table, "model.acme")
 acme_ml.fit(table).export_report("report.html")
+acme_ml.Model.from_registry("base")
 """
 
 
@@ -45,6 +46,7 @@ def test_the_documented_file_teaches_all_that_it_says() -> None:
     assert plan.pip_requirements == ["acme-ml-platform"]
     assert {use.target for use in plan.hardcoded_outputs} == {"model.acme", "report.html"}
     assert [use.target for use in plan.local_inputs] == ["data/train.acme"]
+    assert [service.hosts for service in plan.services] == [("models.acme.example",)]
     assert [finding.code for finding in checked().findings].count("MLJ209") == 1
     (found,) = diagnose("ACME-42: quota of vision")
     assert found.cause == "the quota of vision is used up"

@@ -115,7 +115,7 @@ train.py
   runs      main() at module level, by submit_directory of .
   on        2 nodes of GPU GPU_NV_S, pool GPU_POOL (line 1: torch)
   installs  opencv-python (line 3)
-  reaches   huggingface (line 3)
+  reaches   PyPI or an artifact repository (for packages), huggingface (line 3)
   writes    --out, 模型.pt
   reads     data.csv
 
@@ -270,7 +270,10 @@ def test_a_plain_job_is_short_and_lists_have_an_end() -> None:
         ("on", "CPU"),
     ]
     plain.pip_requirements = list("abcdef")
-    assert describe_job(plain)[-1] == ("installs", "a, b, c, d and 2 more")
+    assert describe_job(plain)[2:] == [
+        ("installs", "a, b, c, d and 2 more"),
+        ("reaches", "PyPI or an artifact repository (for packages)"),
+    ]
 
 
 def test_a_job_is_described_with_the_evidence() -> None:
@@ -280,11 +283,11 @@ def test_a_job_is_described_with_the_evidence() -> None:
     )
     plan.packages = [Package("cv2", "opencv-python", "custom", "a.py", 3)]
     plan.pip_requirements = ["opencv-python"]
-    plan.services = [Service("wandb", ("api.wandb.ai",), "net.py", 9)]
+    plan.services = [Service("wandb", ("api.wandb.ai",), "net.py", 9, integration="TRACKERS")]
     assert dict(describe_job(plan)[1:]) == {
         "on": "2 nodes of GPU GPU_NV_S, pool POOL (net.py:4: x.cuda())",
         "installs": "opencv-python (line 3)",
-        "reaches": "wandb (net.py:9)",
+        "reaches": "PyPI or an artifact repository (for packages), wandb by TRACKERS (net.py:9)",
     }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from mljob_codemod.account.sql import comment, identifier, qualified, string
 from mljob_codemod.config import Settings
 from mljob_codemod.errors import MljobError
-from mljob_codemod.plan import JobPlan
+from mljob_codemod.plan import JobPlan, suggested_integration
 
 ADMINISTRATORS = frozenset({"ACCOUNTADMIN", "ORGADMIN", "SECURITYADMIN"})
 """Roles that may not own services (docs: service-network-communications)."""
@@ -113,7 +113,9 @@ class _Setup:
                 reasons.setdefault(service.service, f"{service.path}:{service.line}")
         integrations: dict[str, list[str]] = {}
         for service_name in hosts:
-            integration = self.settings.integrations.get(service_name, f"{service_name}_access")
+            integration = self.settings.integrations.get(
+                service_name, suggested_integration(service_name)
+            )
             integrations.setdefault(integration, []).append(service_name)
         for integration, services in integrations.items():
             yield from _title(

@@ -140,6 +140,8 @@ class Reachability:
                     if self._is_entered_from_outside(scope, scope.node):
                         waiting.append(scope)
         used: set[str] = set()
+        if self._runs_main_unnamed():
+            waiting += functions.get("main", ())
         while waiting:
             scope = waiting.pop()
             if scope.kind == "function":
@@ -150,6 +152,14 @@ class Reachability:
                 used.add(name)
                 waiting.extend(functions.get(name, ()))
         return reached
+
+    def _runs_main_unnamed(self) -> bool:
+        """Whether ``app.run()`` of absl or TensorFlow starts the function called ``main``."""
+        return any(
+            isinstance(entity, External) and entity.name.endswith(".app.run") and not site.call.args
+            for site in self._program.sites_named("run")
+            for entity in self._program.entities(site.call.func, site.scope)
+        )
 
     def _is_entered_from_outside(self, scope: Scope, node: r.FunctionDef) -> bool:
         """Whether a library may call the function although no code of the project names it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterable
 from functools import lru_cache
 from types import ModuleType
 
@@ -34,3 +35,10 @@ def trigger_words() -> frozenset[str]:
         if hasattr(module, "trigger_words"):
             words |= module.trigger_words()
     return frozenset(words)
+
+
+def concerns(libraries: Iterable[str], text: str) -> bool:
+    """Whether a file with that text matters to some codemod by the libraries that it imports."""
+    return any(
+        module.concerns(libraries, text) for module in codemods() if hasattr(module, "concerns")
+    )

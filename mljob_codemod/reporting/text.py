@@ -124,15 +124,21 @@ def describe_job(plan: JobPlan) -> list[tuple[str, str]]:
                 for line in plan.pip_requirements
             ],
         ),
-        (
-            "reaches",
-            [f"{each.service} ({place(each.path, each.line)})" for each in plan.services],
-        ),
+        ("reaches", _reached(plan, place)),
         ("writes", _results(plan)),
         ("reads", [use.target for use in plan.local_inputs]),
         ("net", [_net(plan, place)] if plan.net.used else []),
     ]
     return [(title, printable(_listed(texts))) for title, texts in rows if texts]
+
+
+def _reached(plan: JobPlan, place: Callable[[str, int], str]) -> list[str]:
+    """The outside services, PyPI among them where packages are installed."""
+    texts = ["PyPI or an artifact repository (for packages)"] if plan.pip_requirements else []
+    for each in plan.services:
+        way = f" by {each.integration}" if each.integration else ""
+        texts.append(f"{each.service}{way} ({place(each.path, each.line)})")
+    return texts
 
 
 def _compute(plan: JobPlan, place: Callable[[str, int], str]) -> str:

@@ -21,6 +21,10 @@ TABLES: Final = {
     "reader-method": "[[method]] of readers.toml",
     "library": "[[library]] of own_folders.toml",
     "failure": "[[failure]] of failures.toml",
+    "service": "[[service]] of services.toml",
+    "service-call": "[[call]] of services.toml",
+    "service-command": "[[command]] of services.toml",
+    "service-scheme": "[[scheme]] of services.toml",
 }
 """The tables of rows that an extension may have, and what their rows are like."""
 NAMES: Final = ("distributions",)

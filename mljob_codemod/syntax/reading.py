@@ -306,7 +306,12 @@ def _is_interesting(facts: FileFacts, text: str, called: set[str]) -> bool:
     words = called & _trigger_words()
     if words - _COMMON_WORDS:
         return True
-    return bool(words) and any(library in text for library in _LIBRARIES_OF_COMMON_WORDS)
+    if words and any(library in text for library in _LIBRARIES_OF_COMMON_WORDS):
+        return True
+    from mljob_codemod.codemods import concerns
+
+    libraries = {name.module.partition(".")[0] for name in facts.imports if not name.level}
+    return bool(called) and concerns(libraries, text)
 
 
 def _is_in_package(path: Path) -> bool:

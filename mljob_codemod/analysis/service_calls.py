@@ -1,0 +1,752 @@
+"""Where a run reaches outside services: by the calls it makes, by URLs, by commands that it runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from enum import Enum
+from fnmatch import fnmatchcase
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+from mljob_codemod.analysis.constants import Named, Special, Value
+from mljob_codemod.analysis.default_run import DefaultRun
+from mljob_codemod.analysis.names import (
+    Definition,
+    External,
+    Program,
+    argument_at,
+    last_name,
+)
+from mljob_codemod.analysis.path_uses import PathUse, Role
+from mljob_codemod.analysis.path_values import PathValue, Root
+from mljob_codemod.analysis.reachability import Reachability
+from mljob_codemod.analysis.values import PathEvaluator
+from mljob_codemod.edits import Span
+from mljob_codemod.rules.rows import Argument
+from mljob_codemod.rules.services import ServiceCall, ServiceRules
+from mljob_codemod.rules.uses import Condition
+from mljob_codemod.syntax import records as r
+from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site, walk, walk_statements
+
+_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>|;)]+")
+_LOCAL_HOSTS: Final = re.compile(
+    r"(localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0|\[?::1\]?|169\.254\.\d+\.\d+|host\.docker\.internal|.*\.local)"
+)
+_FILE_SUFFIX: Final = re.compile(
+    r"\.(pt|pth|bin|ckpt|h5|hdf5|keras|json|jsonl|csv|tsv|txt|yaml|yml|onnx|pkl|pickle|safetensors|npz|parquet|gguf|model)"
+)
+_FOLDER_NAME: Final = re.compile(
+    r"(.*_)?(dir|directory|folder|root|ckpt_path|checkpoint_path|file)"
+)
+"""Names of options and variables that hold local paths; others may hold a name or a path."""
+
+
+_IMPORT_ERRORS: Final = frozenset({"ImportError", "ModuleNotFoundError"})
+
+
+class Nearness(Enum):
+    """Whether something that is named lies in the job or elsewhere."""
+
+    LOCAL = "local"
+    REMOTE = "remote"
+    EITHER = "either"
+
+
+class Contact(NamedTuple):
+    """A place where a run with default options reaches a service.
+
+    ``certain`` is False where it depends on a value that the source does not fix.
+    """
+
+    service: str
+    hosts: tuple[str, ...]
+    module: ModuleIndex
+    span: Span
+    certain: bool
+
+
+class Reached(NamedTuple):
+    """What one call reaches."""
+
+    service: str
+    hosts: tuple[str, ...]
+    certain: bool
+
+
+class ServiceFinder:
+    """Finds the contacts of one program."""
+
+    def __init__(
+        self,
+        program: Program,
+        paths: PathEvaluator,
+        run: DefaultRun,
+        reach: Reachability,
+        rules: ServiceRules,
+        canonical: Callable[[str], str],
+        is_local: Callable[[str], bool],
+        optional: frozenset[str],
+    ) -> None:
+        self._program = program
+        self._paths = paths
+        self._run = run
+        self._reach = reach
+        self._rules = rules
+        self._canonical = canonical
+        self._is_local = is_local
+        self._optional = optional
+        self._mentioned: dict[str, set[Scope | None]] | None = None
+        self._variables = dict(self._set_variables())
+
+    def contacts(self, uses: Iterable[PathUse]) -> Iterator[Contact]:
+        """Every contact, in the order of the modules and of the places in them."""
+        off = self._turned_off()
+        for contact in (
+            *self._of_calls(),
+            *self._of_paths(uses),
+            *self._of_variables(),
+            *self._of_imports(),
+        ):
+            if contact.service not in off:
+                yield contact
+
+    # Calls by their names
+
+    def _of_calls(self) -> Iterator[Contact]:
+        for site, names in self._named_sites(self._rules.words, self._rules.libraries):
+            for reached in self._reached(site, names):
+                certain = reached.certain and self._optional.isdisjoint(
+                    name.partition(".")[0] for name in names
+                )
+                if not self._comes_to(site, certain):
+                    break
+                span = site.call.span
+                if reached.service == "pip_install" and _replaces_import(site):
+                    continue
+                yield Contact(*reached[:2], site.scope.module, span, certain)
+
+    def _named_sites(
+        self, words: frozenset[str], libraries: frozenset[str]
+    ) -> Iterator[tuple[Site, list[str]]]:
+        """The calls that may be among the rows, with the qualified names they go by."""
+        kinds = frozenset(self._local_kinds())
+        for module in self._program.modules.values():
+            wanted = words | kinds | _renamed(module, words)
+            every = any(
+                _fits_some(library, libraries)
+                for library in _imported_libraries(module, self._full_name)
+            )
+            for site in module.sites:
+                name = last_name(site.call.func)
+                if every or name is None or name in wanted:
+                    names = self._names_of(site.call.func, site.scope)
+                    if names:
+                        yield site, names
+
+    def _comes_to(self, site: Site, certain: bool) -> bool:
+        """Whether the run comes to ``site``; what is uncertain itself must not depend on its callers' tests."""
+        if not self._run.comes_to(site) or not self._reach.runs_by_default(site):
+            return False
+        if not self._is_made(site.scope.enclosing_class):
+            return False
+        return certain or self._is_entered(site.scope.function, frozenset())
+
+    def _is_made(self, klass: Scope | None) -> bool:
+        """Whether reached code names the class, or one that inherits from it: else nothing calls its methods."""
+        if klass is None or not isinstance(klass.node, r.ClassDef):
+            return True
+        if self._mentioned is None:
+            self._mentioned = self._find_mentioned()
+        return bool(self._mentioned.get(klass.node.name, set()) - {klass})
+
+    def _find_mentioned(self) -> dict[str, set[Scope | None]]:
+        """By name, the classes (None: none) in whose code the name is used, as a string for ``getattr`` too."""
+        found: dict[str, set[Scope | None]] = {}
+        for module in self._program.modules.values():
+            for scope in (module.scope, *module.scopes.values()):
+                for name in scope.identifiers:
+                    found.setdefault(name, set()).add(scope.enclosing_class)
+                if isinstance(scope.node, r.ClassDef):
+                    for base in scope.node.bases:
+                        found.setdefault(last_name(base.value) or "", set()).add(scope)
+        for site in self._program.sites_named("getattr"):
+            for argument in site.call.args[1:2]:
+                for value in self._run.values(argument.value, site.scope):
+                    found.setdefault(str(value), set()).add(site.scope.enclosing_class)
+        return found
+
+    def _is_entered(self, function: Scope | None, seen: frozenset[Scope]) -> bool:
+        """Whether the function is called under no condition whose outcome is unknown."""
+        if function is None or function in seen:
+            return function is None
+        if not isinstance(function.node, r.FunctionDef) or function.parent is None:
+            return True
+        sites = self._program.callers(Definition(function.node, function.parent))
+        return not sites or any(
+            self._run.comes_to(site)
+            and all(self._run.holds(guard, site.scope) for guard in site.guards)
+            and self._is_entered(site.scope.function, seen | {function})
+            for site in sites
+        )
+
+    def _full_name(self, name: str) -> str:
+        return self._rules.canonical(self._canonical(name))
+
+    def _local_kinds(self) -> Iterator[str]:
+        """The local classes that inherit from one whose making reaches a service."""
+        for module in self._program.modules.values():
+            for scope in module.scopes.values():
+                if isinstance(scope.node, r.ClassDef) and scope.parent is not None:
+                    for base in self._bases(Definition(scope.node, scope.parent)):
+                        if any(True for _ in self._rules.calls.rows_for(base)):
+                            yield scope.node.name
+
+    def _bases(self, definition: Definition) -> Iterator[str]:
+        for klass in self._program.class_line(definition):
+            if isinstance(klass.node, r.ClassDef) and klass.parent is not None:
+                for base in klass.node.bases:
+                    for entity in self._program.entities(base.value, klass.parent):
+                        if isinstance(entity, External):
+                            yield self._full_name(entity.name)
+
+    def _names_of(self, func: r.Expr, scope: Scope) -> list[str]:
+        """The qualified names that ``func`` may go by; none for what the project defines itself."""
+        names: dict[str, None] = {}
+        entities = self._program.entities(func, scope)
+        for entity in entities:
+            if isinstance(entity, External):
+                names[self._full_name(entity.name)] = None
+            elif isinstance(entity, Definition) and isinstance(entity.node, r.ClassDef):
+                inner = entity.scope.module.scope_of(entity.node)
+                if "__init__" not in inner.bindings:  # else its own super().__init__ is seen
+                    names.update(dict.fromkeys(self._bases(entity)))
+        if entities:
+            return list(names)
+        match func:
+            case r.Attribute(r.Call(r.Name("super", _), (), _), attr, _):
+                klass = scope.enclosing_class
+                if klass is not None and isinstance(klass.node, r.ClassDef) and klass.parent:
+                    bases = self._bases(Definition(klass.node, klass.parent))
+                    ends = "" if attr == "__init__" else f".{attr}"
+                    names.update(dict.fromkeys(f"{base}{ends}" for base in bases))
+            case r.Attribute(r.Call(r.Name("get_ipython", _), (), _), attr, _):
+                names[f"get_ipython.{attr}"] = None
+            case r.Attribute(receiver, attr, _):
+                for maker in self._makers(receiver, scope):
+                    names[f"{maker}.{attr}"] = None
+            case r.Subscript(r.Attribute(value, "__dict__", _), _, _):
+                names.update(self._below(value, scope))
+            case r.Call(r.Name("getattr", _), args, _) if args:
+                names.update(self._below(args[0].value, scope))
+            case r.Name(_, _):
+                for made, inner in self._paths.origins.of(func, scope):
+                    if isinstance(made, r.Call) and last_name(made.func) == "getattr" and made.args:
+                        names.update(self._below(made.args[0].value, inner))
+        return list(names)
+
+    def _makers(self, receiver: r.Expr, scope: Scope) -> Iterator[str]:
+        """What made the receiver of a method, a class of the project counting as its bases."""
+        for owner in self._program.entities(receiver, scope):
+            if isinstance(owner, Definition) and isinstance(owner.node, r.ClassDef):
+                yield from self._bases(owner)
+        for made in self._program.producers(receiver, scope):
+            if isinstance(made, External):
+                yield self._full_name(made.name)
+            elif isinstance(made, Definition) and isinstance(made.node, r.ClassDef):
+                yield from self._bases(made)
+
+    def _below(self, expr: r.Expr, scope: Scope) -> dict[str, None]:
+        """A name below a module that is looked up at run time."""
+        return {
+            f"{self._full_name(entity.name)}.<name>": None
+            for entity in self._program.entities(expr, scope)
+            if isinstance(entity, External)
+        }
+
+    def _reached(self, site: Site, names: list[str]) -> Iterator[Reached]:
+        told: set[str] = set()
+        for name in names:
+            for row in self._rules.calls.rows_for(name):
+                if row.service in told:
+                    continue  # the first row of a service that has the name decides
+                told.add(row.service)
+                yield from self._by_row(row, site)
+            if name in self._rules.shell:
+                yield from self._by_command(site)
+
+    def _by_row(self, row: ServiceCall, site: Site) -> Iterator[Reached]:
+        holds = self._conditions_hold(row, site)
+        if holds is False or (row.asked_by and not self._is_asked(row.asked_by, site)):
+            return
+        certain = holds is True
+        if row.url is not None:
+            yield from self._by_url(row, site)
+            return
+        if row.target is not None:
+            given = find_argument(site.call, row.target)
+            if given is None or (isinstance(given, r.Const) and given.value is None):
+                starred = any(argument.star for argument in site.call.args)
+                if not row.offered and not starred and row.target.position == 0:
+                    return
+                certain = certain and row.offered
+            else:
+                nearness, hosts = self._nearness(given, site, row)
+                if row.builtin and nearness is Nearness.LOCAL:
+                    yield from self._by_files(row, site)
+                if nearness is Nearness.LOCAL:
+                    return
+                certain = certain and nearness is Nearness.REMOTE
+                if hosts:
+                    yield Reached(row.service, hosts, certain)
+                    return
+        yield Reached(row.service, row.hosts or self._hosts(row.service), certain)
+
+    def _hosts(self, service: str) -> tuple[str, ...]:
+        known = self._rules.services.get(service)
+        return () if known is None else known.hosts
+
+    # Conditions on arguments
+
+    def _conditions_hold(self, row: ServiceCall, site: Site) -> bool | None:
+        """Whether the arguments are such that the call counts; None where that is not known."""
+        if any(self._holds(condition, site) is True for condition in row.unless):
+            return False
+        if not row.when:
+            return True
+        found = [
+            self._holds(condition, site)
+            for condition in row.when
+            if _is_given(condition, site.call)
+        ]
+        if not found:
+            return row.missing
+        if True in found:
+            return True
+        return None if None in found else False
+
+    def _holds(self, condition: Condition, site: Site) -> bool | None:
+        given = find_argument(site.call, condition.argument)
+        if given is None:
+            return False
+        found = {
+            _value_fits(condition.value, value) for value in self._run.values(given, site.scope)
+        }
+        if True in found:
+            return True
+        if None not in found:
+            return False
+        # A switch whose value nothing shows is off; anything else may be given.
+        return False if condition.value == "true" else None
+
+    def _is_asked(self, name: str, site: Site) -> bool:
+        """Whether what the call stands under, where it has that name, is known to hold."""
+        return all(
+            self._run.holds(guard, site.scope)
+            for guard in site.guards
+            if any(
+                isinstance(part, (r.Name, r.Attribute)) and last_name(part) == name
+                for part in walk(guard.test)
+            )
+        )
+
+    # What is named by an argument
+
+    def _nearness(
+        self, expr: r.Expr, site: Site, row: ServiceCall
+    ) -> tuple[Nearness, tuple[str, ...]]:
+        found: list[Nearness] = []
+        hosts: tuple[str, ...] = ()
+        for value in self._paths.values(expr, site.scope):
+            text = _text_of(value)
+            if text is not None and text in row.builtin:
+                found.append(Nearness.LOCAL)
+            elif value.root is Root.URL:
+                url = self._url(value.text)
+                found.append(Nearness.LOCAL if url is None else Nearness.REMOTE)
+                hosts = hosts or (() if url is None else url.hosts)
+            elif value.root is Root.OPTION:
+                found.append(self._option_nearness(value, row))
+            else:
+                found.append(self._value_nearness(value, expr))
+        if Nearness.REMOTE in found:
+            return Nearness.REMOTE, hosts
+        if Nearness.EITHER in found or not found:
+            name = last_name(expr)
+            near = Nearness.LOCAL if name and _FOLDER_NAME.fullmatch(name) else Nearness.EITHER
+            return near if not _is_joined(expr) else Nearness.LOCAL, ()
+        return Nearness.LOCAL, ()
+
+    def _option_nearness(self, value: PathValue, row: ServiceCall) -> Nearness:
+        option = value.option
+        assert option is not None
+        if value.text or value.prefix:
+            return Nearness.LOCAL if value.text.startswith("/") else Nearness.EITHER
+        for default in self._paths.default_values(option):
+            if default.root is Root.URL:
+                return Nearness.REMOTE
+            if default.root is Root.LITERAL and default.text:
+                if default.text in row.builtin:
+                    return Nearness.LOCAL
+                return self._value_nearness(default, None)
+        return Nearness.LOCAL if _FOLDER_NAME.fullmatch(option.dest.lower()) else Nearness.EITHER
+
+    def _value_nearness(self, value: PathValue, expr: r.Expr | None) -> Nearness:
+        text = value.text
+        match value.root:
+            case Root.LITERAL:
+                if value.is_path:
+                    return Nearness.LOCAL
+                if not text.strip():
+                    return Nearness.EITHER
+                return Nearness.LOCAL if self._names_file(text) else Nearness.REMOTE
+            case Root.UNKNOWN:
+                return Nearness.LOCAL if value.is_path else Nearness.EITHER
+            case Root.ENVIRONMENT:
+                name = value.reason.lower()
+                return Nearness.LOCAL if _FOLDER_NAME.fullmatch(name) else Nearness.EITHER
+        return Nearness.LOCAL
+
+    def _names_file(self, text: str) -> bool:
+        """Whether ``text`` can only be a path: hubs have names of at most two parts."""
+        return (
+            text.startswith(("./", "../", "/", "~", "\\", "file:"))
+            or text in (".", "..")
+            or text.count("/") > 1
+            or text.endswith("/")
+            or "\\" in text
+            or _FILE_SUFFIX.fullmatch(text[text.rfind(".") :] if "." in text else "") is not None
+            or self._is_local(text)
+        )
+
+    def _by_files(self, row: ServiceCall, site: Site) -> Iterator[Reached]:
+        for name in row.files:
+            given = argument_at(site.call, None, name)
+            if given is not None:
+                for value in self._spread(given.value, site.scope):
+                    if value.root is Root.URL and (url := self._url(value.text)) is not None:
+                        yield url
+
+    def _spread(self, expr: r.Expr, scope: Scope) -> Iterator[PathValue]:
+        """The values of ``expr``, of the items of a dictionary or list."""
+        yield from self._paths.values(expr, scope)
+        for made, inner in self._paths.origins.of(expr, scope):
+            if isinstance(made, r.Mapping):
+                for _, item in made.items:
+                    yield from self._paths.values(item, inner)
+
+    # URLs
+
+    def _by_url(self, row: ServiceCall, site: Site) -> Iterator[Reached]:
+        assert row.url is not None
+        given = find_argument(site.call, row.url)
+        if given is None:
+            return
+        unknown = False
+        for value in self._with_defaults(self._spread(given, site.scope)):
+            if value.root is Root.URL:
+                url = self._url(value.text)
+                if url is not None:
+                    service = url.service if row.service == "http" else row.service
+                    yield Reached(service, url.hosts, True)
+                    return
+            elif value.root in (Root.UNKNOWN, Root.ENVIRONMENT, Root.OPTION):
+                unknown = True
+        if unknown:
+            yield Reached(row.service, row.hosts, False)
+
+    def _with_defaults(self, values: Iterable[PathValue]) -> Iterator[PathValue]:
+        """``values``, options being replaced by their defaults where they have some."""
+        for value in values:
+            defaults: tuple[PathValue, ...] = ()
+            if value.root is Root.OPTION and value.option is not None:
+                defaults = self._paths.default_values(value.option)
+            yield from defaults or (value,)
+
+    def _url(self, text: str) -> Reached | None:
+        """The service that answers the URL ``text``, or None where it is this machine."""
+        scheme, _, rest = text.partition("://")
+        scheme = scheme.lower()
+        known = self._rules.schemes.get(scheme)
+        if known is not None:
+            bucket = re.split(r"[/?<]", rest)[0]
+            hosts = tuple(
+                host.replace("{bucket}", bucket)
+                for host in known.hosts
+                if bucket or "{" not in host
+            )
+            return Reached(known.service, hosts or self._hosts(known.service), True)
+        if scheme not in ("http", "https", "ftp", "ws", "wss"):
+            return None
+        try:
+            parts = urlsplit(text.partition("<")[0])
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            return None
+        if not host or "." not in host or _LOCAL_HOSTS.fullmatch(host):
+            return None
+        if port is None:
+            port = {"http": 80, "ws": 80, "ftp": 21}.get(scheme, 443)
+        shown = host if port == 443 else f"{host}:{port}"
+        return Reached("http", (shown, *self._rules.redirects.get(host, ())), True)
+
+    def _of_paths(self, uses: Iterable[PathUse]) -> Iterator[Contact]:
+        """Readers and writers that are given a URL."""
+        for use in uses:
+            if use.role is Role.PROBE or use.makes_folder:
+                continue
+            for value in self._with_defaults(use.values):
+                if value.root is not Root.URL or value.is_path:
+                    continue
+                url = self._url(value.text)
+                if url is not None and self._comes_to(use.site, True):
+                    site = use.site
+                    yield Contact(url.service, url.hosts, site.scope.module, site.call.span, True)
+                    break
+
+    # Commands
+
+    def _by_command(self, site: Site) -> Iterator[Reached]:
+        first = argument_at(site.call, 0, "args") or argument_at(site.call, 0, "cmd")
+        if first is None:
+            return
+        for text in self._command_texts(first.value, site.scope):
+            for command in self._rules.commands:
+                if command.pattern.search(text) is None:
+                    continue
+                urls = [self._url(found) for found in _URL.findall(text)]
+                hosts = [host for url in urls if url is not None for host in url.hosts]
+                if urls and not hosts:
+                    continue  # the URLs are of this machine
+                known = (*command.hosts, *hosts) or self._hosts(command.service)
+                yield Reached(command.service, tuple(dict.fromkeys(known)), True)
+
+    def _command_texts(self, expr: r.Expr, scope: Scope) -> Iterator[str]:
+        """The commands that ``expr`` may be: a text, or a list of its words."""
+        match expr:
+            case r.Call(r.Attribute(value, "split" | "strip", _), _, _):
+                yield from self._command_texts(value, scope)
+            case r.Call(func, args, _) if last_name(func) == "split" and args:
+                yield from self._command_texts(args[0].value, scope)
+            case r.Sequence(elements, _):
+                yield " ".join(self._word(element, scope) for element in elements)
+            case r.Binary("Add", left, right, _) if isinstance(left, r.Sequence) or isinstance(
+                right, r.Sequence
+            ):
+                sides = [next(self._command_texts(side, scope), "?") for side in (left, right)]
+                yield " ".join(sides)
+            case _:
+                for held in self._run.values(expr, scope):
+                    if isinstance(held, str):
+                        yield held
+                    elif isinstance(held, tuple):
+                        yield " ".join(map(_shown, held))
+
+    def _word(self, expr: r.Expr, scope: Scope) -> str:
+        return " ".join(_shown(value) for value in self._run.values(expr, scope)[:1])
+
+    # Variables and imports
+
+    def _set_variables(self) -> Iterator[tuple[str, tuple[tuple[Value, ...], Scope, Span]]]:
+        """The environment variables that the run itself sets, certainly, with their values."""
+        for module in self._program.modules.values():
+            for assigned in module.items:
+                target = assigned.receiver
+                if isinstance(target, r.Subscript) and self._is_environ(
+                    target.value, assigned.scope
+                ):
+                    yield from self._variable(
+                        target.index, assigned.value, assigned.scope, target.span
+                    )
+            for name in ("setdefault", "putenv", "update"):
+                for site in self._program.sites_named(name):
+                    if site.scope.module is module:
+                        yield from self._variables_of(site)
+
+    def _variables_of(
+        self, site: Site
+    ) -> Iterator[tuple[str, tuple[tuple[Value, ...], Scope, Span]]]:
+        func, scope = site.call.func, site.scope
+        receiver = func.value if isinstance(func, r.Attribute) else None
+        if receiver is None or not (
+            self._is_environ(receiver, scope) or last_name(func) == "putenv"
+        ):
+            return
+        given = [argument.value for argument in site.call.args]
+        if last_name(func) == "update":
+            for argument in site.call.args:
+                if argument.keyword:
+                    key = r.Const(argument.keyword, argument.span)
+                    yield from self._variable(key, argument.value, scope, argument.span)
+                elif isinstance(argument.value, r.Mapping):
+                    for name, value in argument.value.items:
+                        if name is not None:
+                            yield from self._variable(name, value, scope, name.span)
+        elif len(given) == 2:
+            yield from self._variable(given[0], given[1], scope, site.call.span)
+
+    def _variable(
+        self, key: r.Expr, value: r.Expr, scope: Scope, span: Span
+    ) -> Iterator[tuple[str, tuple[tuple[Value, ...], Scope, Span]]]:
+        name = key.value if isinstance(key, r.Const) else None
+        if isinstance(name, str) and self._run.enters(scope.function):
+            if self._run.stands(span.start, scope) is True:
+                yield name, (self._run.values(value, scope), scope, span)
+
+    def _is_environ(self, expr: r.Expr, scope: Scope) -> bool:
+        return External("os.environ") in self._program.entities(expr, scope)
+
+    def _turned_off(self) -> set[str]:
+        off = {
+            service.name
+            for service in self._rules.services.values()
+            for name, wanted in service.off
+            if self._is_set_to(name, wanted)
+        }
+        words = frozenset(self._rules.off.by_last)
+        for site, names in self._named_sites(words, frozenset()):
+            for name in names:
+                for row in self._rules.off.rows_for(name):
+                    if self._conditions_hold(row, site) and self._run.comes_to(site):
+                        off.add(row.service)
+        return off
+
+    def _is_set_to(self, name: str, wanted: str) -> bool:
+        values = self._variables[name][0] if name in self._variables else ()
+        return bool(values) and all(_shown(value).lower() == wanted for value in values)
+
+    def _of_variables(self) -> Iterator[Contact]:
+        for service in self._rules.services.values():
+            for name in service.settings:
+                if name not in self._variables:
+                    continue
+                values, scope, span = self._variables[name]
+                for held in values:
+                    url = self._url(held) if isinstance(held, str) else None
+                    if url is not None or isinstance(held, Special):
+                        hosts = url.hosts if url is not None else service.hosts
+                        yield Contact(service.name, hosts, scope.module, span, url is not None)
+                        break
+
+    def _of_imports(self) -> Iterator[Contact]:
+        wanted = {
+            name: service for service in self._rules.services.values() for name in service.imports
+        }
+        for module in self._program.modules.values():
+            for statement in walk_statements(module.body):
+                match statement:
+                    case r.Import(names, span):
+                        modules = [name for name, _ in names]
+                    case r.ImportFrom(name, 0, _, span):
+                        modules = [name]
+                    case _:
+                        continue
+                for name in modules:
+                    service = wanted.get(name.partition(".")[0])
+                    if service is not None and not self._program.is_local(module.key, name):
+                        yield Contact(service.name, service.hosts, module, span, True)
+
+
+def find_argument(call: r.Call, place: Argument) -> r.Expr | None:
+    """The expression that ``call`` gives at ``place``."""
+    for keyword in place.keywords:
+        for argument in call.args:
+            if argument.keyword == keyword:
+                return argument.value
+    found = argument_at(call, place.position, None)
+    return None if found is None else found.value
+
+
+def _replaces_import(site: Site) -> bool:
+    """Whether the call only runs where an import fails: a job has what is imported."""
+    place = site.call.span.start
+    return any(
+        isinstance(statement, r.Try)
+        and any(
+            handler.span.start <= place < handler.span.end
+            and handler.type is not None
+            and any(
+                last_name(part) in _IMPORT_ERRORS
+                for part in walk(handler.type)
+                if isinstance(part, (r.Name, r.Attribute))
+            )
+            for handler in statement.handlers
+        )
+        for statement in walk_statements(site.scope.module.body)
+    )
+
+
+def _is_given(condition: Condition, call: r.Call) -> bool:
+    return find_argument(call, condition.argument) is not None
+
+
+def _value_fits(wanted: str, value: Value) -> bool | None:
+    """Whether ``value`` is what a condition asks for; None where it is not known."""
+    if wanted == "given":
+        return None if value is Special.UNKNOWN else value not in (None, False, ())
+    if value is Special.UNKNOWN:
+        return None
+    if wanted == "true":
+        return value is True or value == 1 or (isinstance(value, str) and value.lower() == "true")
+    if isinstance(value, tuple):
+        fits = {_value_fits(wanted, item) for item in value}
+        return True if True in fits else None if None in fits else False
+    return fnmatchcase(_shown(value).lower(), wanted.lower())
+
+
+def _shown(value: Value) -> str:
+    match value:
+        case Named(name):
+            return "python" if name == "sys.executable" else name
+        case Special():
+            return "?"
+    return str(value)
+
+
+def _text_of(value: PathValue) -> str | None:
+    return value.text if value.root is Root.LITERAL else None
+
+
+def _is_joined(expr: r.Expr) -> bool:
+    """Whether ``expr`` is put together as paths are."""
+    match expr:
+        case r.Binary("Divide", _, _, _):
+            return True
+        case r.Call(func, _, _):
+            return last_name(func) in ("join", "joinpath", "Path", "abspath", "realpath")
+    return False
+
+
+def _renamed(module: ModuleIndex, words: frozenset[str]) -> set[str]:
+    """The names under which ``module`` imports or keeps one of ``words``."""
+    return {
+        name
+        for scope in (module.scope, *module.scopes.values())
+        for name, bindings in scope.bindings.items()
+        if name not in words
+        and any(
+            binding.attr in words
+            or (
+                isinstance(binding.value, (r.Name, r.Attribute))
+                and last_name(binding.value) in words
+            )
+            for binding in bindings
+        )
+    }
+
+
+def _imported_libraries(module: ModuleIndex, full_name: Callable[[str], str]) -> set[str]:
+    scopes = (module.scope, *module.scopes.values())
+    names = {
+        f"{binding.module}.{binding.attr}" if binding.attr else binding.module
+        for scope in scopes
+        for bindings in scope.bindings.values()
+        for binding in bindings
+        if binding.kind == "import" and not binding.level
+    }
+    names |= {star.module for star in module.stars if not star.level}
+    return {full_name(name).partition(".")[0] for name in names}
+
+
+def _fits_some(name: str, patterns: frozenset[str]) -> bool:
+    return name in patterns or any("*" in each and fnmatchcase(name, each) for each in patterns)
