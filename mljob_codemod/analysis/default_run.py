@@ -103,6 +103,18 @@ class DefaultRun:
         sites = self._program.callers(Definition(function.node, function.parent))
         return not sites or any(self.comes_to(site, depth + 1) for site in sites)
 
+    def must_come_to(self, site: Site) -> bool:
+        """Whether every condition that the call stands under in its function is known to hold."""
+        return all(self.holds(guard, site.scope) for guard in site.guards)
+
+    def is_called(self, function: Scope | None) -> bool:
+        """Whether code that runs is seen to call ``function``."""
+        if function is None or not isinstance(function.node, r.FunctionDef):
+            return True
+        assert function.parent is not None
+        sites = self._program.callers(Definition(function.node, function.parent))
+        return any(self.comes_to(site) for site in sites)
+
     def holds(self, guard: Guard, scope: Scope) -> bool | None:
         """Whether the condition that code stands under lets it run."""
         truth = self.truth(guard.test, scope)
@@ -123,7 +135,7 @@ class DefaultRun:
     def truth(self, expr: r.Expr, scope: Scope) -> bool | None:
         """Whether ``expr`` is true, or None where that is not known."""
         if isinstance(expr, r.Compare) and r.is_main_test(expr):
-            return True
+            return scope.module is self._program.script
         truths = {truth_of(value) for value in self.values(expr, scope)}
         return truths.pop() if len(truths) == 1 else None
 

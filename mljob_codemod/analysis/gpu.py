@@ -32,7 +32,7 @@ _NOT_USES = frozenset(
     "add_argument add_option option Option field Field DEFINE_string group ArgumentParser".split()
 )
 _CERTAIN = 3
-"""So many places that need a GPU settle it."""
+"""So many places in the script that need a GPU settle it."""
 _ENOUGH = 60
 """Calls of one kind that are looked at; the first that counts is as good as the last."""
 
@@ -76,6 +76,11 @@ class GpuSigns:
             return GpuUseKind.OPTIONAL
         return GpuUseKind.OFF if self.off else GpuUseKind.NONE
 
+    def put_first(self, script: ModuleIndex) -> None:
+        """Put what the script itself says before what its modules say."""
+        for signs in (self.required, self.optional, self.weak, self.off):
+            signs.sort(key=lambda sign: sign.module is not script)
+
     @property
     def reasons(self) -> list[Sign]:
         """The places that ``kind`` rests on."""
@@ -114,6 +119,7 @@ def find_gpu_signs(
     """Every sign of a GPU in what the script reaches."""
     search = _Search(program, finder, runs, rules)
     search.look()
+    search.signs.put_first(program.script)
     return search.signs
 
 
@@ -145,13 +151,18 @@ class _Search:
     def _look_everywhere(self) -> None:
         for use in self.rules.uses.rows(self.finder.libraries):
             self._look_for(use)
-            if len(self.signs.required) >= _CERTAIN:
+            if self._is_settled():
                 return
         self._look_for_keywords()
         self._look_for_devices()
         if self.signs.unknown and not self.signs.off and self._asks_for_gpu():
             # The device comes from where it cannot be followed, in code that asks for a GPU.
             self.signs.weak += self.signs.unknown[:1]
+
+    def _is_settled(self) -> bool:
+        script = self.program.script
+        own = sum(sign.module is script for sign in self.signs.required)
+        return own >= _CERTAIN or len(self.signs.required) >= _ENOUGH
 
     # Calls
 
@@ -193,7 +204,7 @@ class _Search:
 
     def _counts(self, use: GpuUse, place: Place, run: DefaultRun) -> bool | None:
         """Whether ``run`` comes to the call and it uses a GPU there."""
-        if not self._runs(place, run):
+        if not self._runs(place, run) or self.finder.is_other(place, run):
             return False
         if any(condition_holds(condition, place, run) for condition in use.unless):
             return False
@@ -230,21 +241,24 @@ class _Search:
             self.signs.optional.append(sign)
 
     def _needs(self, use: GpuUse, place: Place) -> bool:
-        """Whether the call would use a GPU also where there is none."""
-        return self._counts(use, place, self.runs.without_gpu) is True
+        """Whether the call would certainly use a GPU also where there is none."""
+        run = self.runs.without_gpu
+        if place.site is not None and not run.must_come_to(place.site):
+            return False
+        return self._counts(use, place, run) is True
 
     # Keywords and keys
 
     def _look_for_keywords(self) -> None:
         rows = self.rules.keywords
-        for module in self.program.modules.values():
+        for module in self.finder.modules:
             for name, value, at, span in _keyword_values(module, rows.keys()):
                 for keyword in map(self.rules.keyword, rows[name]):
                     if not keyword.imports or any(
                         module in self.finder.imports(root) for root in keyword.imports
                     ):
                         self._judge(keyword, value, at, span)
-            if len(self.signs.required) >= _CERTAIN:
+            if self._is_settled():
                 return
 
     def _judge(self, keyword: Keyword, value: r.Expr, at: Site | Scope, span: Span) -> None:
@@ -258,12 +272,16 @@ class _Search:
         now = fits(self.runs.with_gpu)
         if now:
             if_there = any(takes_if_there(one) for one in self.runs.with_gpu.values(value, scope))
-            required = not if_there and fits(self.runs.without_gpu)
+            required = not if_there and self._must_run(at) and fits(self.runs.without_gpu)
             (self.signs.required if required else self.signs.optional).append(sign)
         elif now is None:
             self.signs.unknown.append(sign)
         elif fits(self.runs.any_options) is not False:
             self.signs.off.append(sign)
+
+    def _must_run(self, at: Site | Scope) -> bool:
+        """Whether code that needs a GPU certainly runs; a variable by itself needs none."""
+        return isinstance(at, Site) and self.runs.without_gpu.must_come_to(at)
 
     def _is_run(self, span: Span, scope: Scope, run: DefaultRun) -> bool:
         return run.enters(scope.function) and run.stands(span.start, scope) is not False
@@ -272,7 +290,7 @@ class _Search:
 
     def _look_for_devices(self) -> None:
         """``device = "cuda" if … else "cpu"``, which is handed to code of the project."""
-        for module in self.program.modules.values():
+        for module in self.finder.modules:
             for scope in (module.scope, *module.scopes.values()):
                 for name in _DEVICE_NAMES & scope.bindings.keys():
                     for binding in scope.bindings[name]:
@@ -309,7 +327,7 @@ class _Search:
 
     def _variables_of_off(self, off: Off) -> Iterator[Sign]:
         run = self.runs.with_gpu
-        for module in self.program.modules.values():
+        for module in self.finder.modules:
             for item in module.items:
                 match item.receiver:
                     case r.Subscript(receiver, r.Const(key, _), span) if key == off.variable:
@@ -318,7 +336,7 @@ class _Search:
                         continue
                 if (
                     External("os.environ") in self.program.entities(receiver, item.scope)
-                    and run.enters(item.scope.function)
+                    and run.is_called(item.scope.function)
                     and run.stands(span.start, item.scope)
                     and all(value in off.values for value in run.values(item.value, item.scope))
                 ):

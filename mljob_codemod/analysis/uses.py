@@ -40,15 +40,24 @@ class UseFinder:
     answer may need other files to be read.
     """
 
-    def __init__(self, program: Program, canonical: Callable[[str], str]) -> None:
+    def __init__(
+        self, program: Program, canonical: Callable[[str], str], libraries: frozenset[str]
+    ) -> None:
         self._program = program
         self._canonical = canonical
+        self._libraries = libraries
         self._named: dict[r.Expr, tuple[str, ...]] = {}
         self._aliases: dict[str, set[str]] = {}
         self._subclasses: dict[str, set[str]] = {}
         self._decorators: dict[str, list[tuple[r.Expr, Scope]]] = {}
         self._imported: dict[str, dict[ModuleIndex, set[str]]] = {}
-        for module in program.modules.values():
+        self.modules = [
+            module
+            for module in program.modules.values()
+            if module.name.partition(".")[0] not in libraries
+        ]
+        """The modules of the program but for those of known libraries, whose uses are rows."""
+        for module in self.modules:
             self._note(module)
 
     def _note(self, module: ModuleIndex) -> None:
@@ -93,13 +102,31 @@ class UseFinder:
     def _names_of(self, func: r.Expr, scope: Scope) -> tuple[str, ...]:
         if func not in self._named:
             names: dict[str, None] = {}
-            for entity in self._program.entities(func, scope):
+            spelled = self._spelled(func, scope)
+            if spelled is not None:
+                names[spelled] = None
+            for entity in self._program.entities(func, scope) if spelled is None else ():
                 if isinstance(entity, External):
                     names[self._canonical(entity.name)] = None
                 elif isinstance(entity, Definition) and isinstance(entity.node, r.ClassDef):
                     names.update(dict.fromkeys(self._bases(entity)))
             self._named[func] = tuple(names)
         return self._named[func]
+
+    def _spelled(self, func: r.Expr, scope: Scope) -> str | None:
+        """The name by the import alone, of a known library whose own repository this is."""
+        attrs: list[str] = []
+        while isinstance(func, r.Attribute):
+            attrs.insert(0, func.attr)
+            func = func.value
+        if not isinstance(func, r.Name):
+            return None
+        for binding in self._program.bindings(func.id, scope):
+            root = binding.module.partition(".")[0]
+            if binding.kind == "import" and not binding.level and root in self._libraries:
+                parts = [binding.module, *([] if binding.attr is None else [binding.attr]), *attrs]
+                return self._canonical(".".join(parts))
+        return None
 
     def _bases(self, definition: Definition) -> Iterator[str]:
         for klass in self._program.class_line(definition):
@@ -108,6 +135,17 @@ class UseFinder:
                     for entity in self._program.entities(base.value, klass.parent):
                         if isinstance(entity, External):
                             yield self._canonical(entity.name)
+
+    def is_other(self, place: Place, run: DefaultRun) -> bool:
+        """Whether ``run`` is seen to call something else under the name: one of two by a condition."""
+        func = place.call.func
+        if not isinstance(func, r.Name) or place.site is None:
+            return False
+        found = run.values(func, place.scope)
+        names = {value.name for value in found if isinstance(value, Named)}
+        return len(names) == len(found) and place.name not in {
+            self._canonical(name) for name in names
+        }
 
     def find(self, use: Use) -> Iterator[Place]:
         """Every call that goes by a name of ``use``, whatever its arguments are."""
@@ -119,7 +157,7 @@ class UseFinder:
                         break
         for method in use.methods:
             for site in self._program.sites_named(method):
-                if isinstance(site.call.func, r.Attribute):
+                if isinstance(site.call.func, r.Attribute) and self._is_own(site):
                     yield Place(site.call, site.scope, site.call.span, method, site)
 
     def _candidates(self, pattern: str) -> Iterator[tuple[r.Call, Scope, Site | None]]:
@@ -137,9 +175,13 @@ class UseFinder:
                     waiting.append(name)
         for name in sorted(names):
             for site in self._program.sites_named(name):
-                yield site.call, site.scope, site
+                if self._is_own(site):
+                    yield site.call, site.scope, site
             for decorator, scope in self._decorators.get(name, ()):
                 yield r.Call(decorator, (), decorator.span), scope, None
+
+    def _is_own(self, site: Site) -> bool:
+        return site.scope.module.name.partition(".")[0] not in self._libraries
 
     def _of_library(self, root: str) -> Iterator[tuple[r.Call, Scope, Site | None]]:
         for module, given in self._imported.get(root, {}).items():

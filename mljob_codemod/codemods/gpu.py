@@ -78,8 +78,9 @@ def search_of(job: Job) -> tuple[UseFinder, Runs]:
     """What finds calls, and the imagined runs, made once for a job."""
     if "uses" not in job.notes:
         reach = Reachability(job.program, job.options)
-        runs = imagine_runs(job.program, job.options, job.paths, reach, compute_rules())
-        job.notes["uses"] = (UseFinder(job.program, canonical_name), runs)
+        rules = compute_rules()
+        runs = imagine_runs(job.program, job.options, job.paths, reach, rules)
+        job.notes["uses"] = (UseFinder(job.program, canonical_name, rules.libraries), runs)
     made = job.notes["uses"]
     assert isinstance(made, tuple)
     return made

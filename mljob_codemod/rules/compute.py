@@ -61,6 +61,7 @@ class ComputeRules:
     offs: UseTable[Off]
     off_variables: tuple[Block, ...]
     probes: dict[str, frozenset[str]]
+    libraries: frozenset[str]
     cpu_pool: str
     gpu_pool: str
 
@@ -120,10 +121,11 @@ def load_compute(path: Path) -> ComputeRules:
             kind: frozenset(as_texts(table["probes"][kind]))
             for kind in ("available", "counts", "devices", "never")
         }
+        libraries = frozenset(as_names(table["libraries"]["known"]))
         pools = [as_text(table["pools"][kind]) for kind in ("cpu", "gpu")]
     except (KeyError, ValueError) as error:
-        raise ConfigError(str(path), f"[probes] or [pools]: {error}") from None
-    return ComputeRules(uses, keywords, offs, tuple(off_variables), probes, *pools)
+        raise ConfigError(str(path), f"[probes], [libraries] or [pools]: {error}") from None
+    return ComputeRules(uses, keywords, offs, tuple(off_variables), probes, libraries, *pools)
 
 
 @lru_cache(maxsize=1)
