@@ -76,6 +76,13 @@ def test_variables_that_turn_a_service_off_are_in_lower_case() -> None:
         ),
         ("from datasets import load_dataset\nload_dataset('csv', data_files='a.csv')", set()),
         (
+            "import sys\nfrom transformers import BertConfig, BertModel\n"
+            "KINDS = {'bert': (BertConfig, BertModel)}\n"
+            "config, model = KINDS[sys.argv[1]]\nmodel.from_pretrained('bert-base-uncased')",
+            {"huggingface"},
+        ),
+        ("import mine\nmine.Net.from_pretrained('a/b')", set()),
+        (
             "from datasets import load_dataset\n"
             "load_dataset('json', data_files={'train': 'https://a.example/x.json'})",
             {"http"},

@@ -14,6 +14,7 @@ from mljob_codemod.analysis.default_run import DefaultRun
 from mljob_codemod.analysis.names import (
     Definition,
     External,
+    LocalModule,
     Program,
     argument_at,
     last_name,
@@ -43,6 +44,11 @@ _FOLDER_NAME: Final = re.compile(
 
 
 _IMPORT_ERRORS: Final = frozenset({"ImportError", "ModuleNotFoundError"})
+
+
+_HUB_LIBRARIES: Final = frozenset(
+    {"transformers", "diffusers", "pytorch_transformers", "pytorch_pretrained_bert"}
+)
 
 
 class Nearness(Enum):
@@ -171,9 +177,16 @@ class ServiceFinder:
                     for base in scope.node.bases:
                         found.setdefault(last_name(base.value) or "", set()).add(scope)
         for site in self._program.sites_named("getattr"):
+            owner = site.scope.enclosing_class
             for argument in site.call.args[1:2]:
-                for value in self._run.values(argument.value, site.scope):
-                    found.setdefault(str(value), set()).add(site.scope.enclosing_class)
+                values = self._run.values(argument.value, site.scope)
+                named = [value for value in values if isinstance(value, str)]
+                if not named:  # any of a module's classes may be meant
+                    for entity in self._program.entities(site.call.args[0].value, site.scope):
+                        if isinstance(entity, LocalModule):
+                            named += entity.module.scope.bindings
+                for name in named:
+                    found.setdefault(name, set()).add(owner)
         return found
 
     def _is_entered(self, function: Scope | None, seen: frozenset[Scope]) -> bool:
@@ -235,6 +248,12 @@ class ServiceFinder:
             case r.Attribute(receiver, attr, _):
                 for maker in self._makers(receiver, scope):
                     names[f"{maker}.{attr}"] = None
+                if not names and attr == "from_pretrained":
+                    # A class chosen at run time: MODEL_CLASSES[args.model_type]; no other library names a method so.
+                    imported = _imported_libraries(scope.module, self._full_name)
+                    for library in sorted(imported & _HUB_LIBRARIES):
+                        names[f"{library}.<name>.{attr}"] = None
+                        break
             case r.Subscript(r.Attribute(value, "__dict__", _), _, _):
                 names.update(self._below(value, scope))
             case r.Call(r.Name("getattr", _), args, _) if args:
