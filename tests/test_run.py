@@ -159,6 +159,25 @@ def test_places_are_told_as_the_user_has_them(
     assert "Operation not supported: 'x.log'" in text
 
 
+def test_a_failure_below_the_job_entry_is_told_as_one_of_the_script(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The entry runs the script in a copy of the payload."""
+    Path("train.py").write_text(
+        "import configparser\n\nparser = configparser.ConfigParser()\n"
+        "parser.read_string('[a]\\nout = lost.txt')\nopen(parser['a']['out'], 'w').write('x')\n"
+        "print('written')\nraise ValueError('no data')\n"
+    )
+    status, outcome, _ = run(capsys, "train.py")
+    assert status == 1
+    assert [each["net"] for each in outcome["artifacts"]] == [True]
+    assert outcome["error"].splitlines()[:3] == [
+        "Traceback (most recent call last):",
+        '  File "train.py", line 7, in <module>',
+        "    raise ValueError('no data')",
+    ]
+
+
 def test_memory_and_cores_are_those_of_the_instance_family(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -322,11 +341,21 @@ def test_the_launchers_own_lines_are_left_out() -> None:
     assert "".join(map(output, log)) == "one\n---\ntwo\n"
 
 
-def test_the_launchers_traceback_is_left_out_and_a_closed_session_is_not_the_end() -> None:
+@pytest.mark.parametrize(
+    "first",
+    [
+        "Traceback (most recent call last):\n",
+        "multiprocessing.pool.RemoteTraceback: \n",
+        "  + Exception Group Traceback (most recent call last):\n",
+    ],
+)
+def test_the_launchers_traceback_is_left_out_and_a_closed_session_is_not_the_end(
+    first: str,
+) -> None:
     closing = ["2026-01-01 10:00:00,000 - INFO - Closing session: 1\n"]
     closing += ["2026-01-01 10:00:00,000 - INFO - Closed session: 1\n"]
     log = ["ML job started\n", "-----\n", "one\n", *closing, "two\n", *closing]
-    log += ["Traceback (most recent call last):\n", '  File "mljob_launcher.py"\n']
+    log += [first, '  File "mljob_launcher.py"\n']
     output = ScriptOutput()
     assert "".join(map(output, log)) == "".join(["one\n", *closing, "two\n"])
 

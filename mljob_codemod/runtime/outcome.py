@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -13,11 +12,15 @@ from typing import Any
 
 from mljob_codemod.plan import JobPlan
 from mljob_codemod.runtime.pool import Ran
+from mljob_codemod.submission import ENTRY_NAME
 
 _OWN_FILES = ("mljob_result", "mljob_extra")
 _CLIENT_HOSTS = (".snowflakecomputing.com", ".snowflakecomputing.cn")
 """Asked for by the client itself, which a job may reach."""
 _PARALLEL = "passthrough"
+_ENTRY_FRAME = re.compile(
+    rf'^  File "{re.escape(ENTRY_NAME)}", line .*\n(?:    .*\n)*', re.MULTILINE
+)
 
 
 @dataclass(frozen=True)
@@ -172,8 +175,11 @@ def _as_the_user_has_it(error: str, payload: Path, rewritten: Rewritten) -> str:
         name, _, line = _in_source(match[1], int(match[2]), rewritten).rpartition(":")
         return f'File "{name}", line {line}'
 
-    start = re.escape(f"{payload}{os.sep}")
-    return re.sub(rf'File "{start}([^"]+)", line (\d+)', place, error)
+    # The job entry runs the script in a copy.
+    entry = payload.parents[1] / "tmp"
+    start = rf"(?:{re.escape(str(payload))}|{re.escape(str(entry))}/mljob-\w+/payload)/"
+    shown = re.sub(rf'File "{start}([^"]+)", line (\d+)', place, error)
+    return _ENTRY_FRAME.sub("", shown)
 
 
 def _in_source(place: str, line: int, rewritten: Rewritten) -> str:

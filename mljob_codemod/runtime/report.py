@@ -17,7 +17,8 @@ _MOST = 20
 _TAIL = 20
 """Lines of the log that are shown of a job whose script never started."""
 _CLOSING = re.compile(r".* - INFO - (?:Closing session|Canceling all running|Closed session)\b")
-_TRACEBACK = "Traceback (most recent call last):"
+_TRACEBACK = re.compile(r"[\w.]*Traceback\b|  \+ Exception Group Traceback")
+"""Its first line, be it of another process or of several errors."""
 
 
 class ScriptOutput:
@@ -40,7 +41,7 @@ class ScriptOutput:
         if self._state == "rule":
             self._state = "script"
             return ""
-        if text == _END or (self._state == "closing" and text == _TRACEBACK):
+        if text == _END or (self._state == "closing" and _TRACEBACK.match(line)):
             self._state, self._held = "before", ""
             return ""
         if _CLOSING.match(line):  # by the launcher, or by the script, which then goes on
