@@ -66,6 +66,8 @@ def check(paths: Sequence[Path], settings: Settings, progress: Progress | None =
         for facts in job.files:
             if facts.source is not None:
                 sources[facts.shown] = facts.source
+        for shown, source in job.documents.items():
+            sources.setdefault(shown, source)
     errors += [facts.error for facts in project.files.values() if facts.error is not None]
     kept = [finding for finding in findings.values() if is_wanted(finding, settings, sources)]
     kept.sort(key=lambda found: (found.location, found.code))
@@ -92,6 +94,8 @@ def open_job(project: Project, script: FileFacts, settings: Settings) -> tuple[J
         import_roots=tuple(reach.roots),
         find_import=lambda module: _import_root(project, script, module),
         files=tuple(reach.files.values()),
+        declarations=lambda: project.declared.of_script(script.path, _text_of(script)),
+        requirements_in=lambda folder: project.declared.requirements_in(folder.absolute()),
     )
     local = [facts.shown for path, facts in reach.files.items() if path != script.path]
     plan = JobPlan(
@@ -105,6 +109,10 @@ def open_job(project: Project, script: FileFacts, settings: Settings) -> tuple[J
     for codemod in codemods():
         codemod.describe(job, plan)
     _take_inputs_along(job, plan, reach)
+    for codemod in codemods():
+        if hasattr(codemod, "settle"):
+            codemod.settle(job, plan)
+    job.plan = plan
     pool = settings.job(script.path).compute_pool or settings.compute_pool
     if pool is not None:
         plan.compute = replace(plan.compute, compute_pool=pool)
@@ -203,6 +211,10 @@ def _read_beside(module: str, path: str) -> str | None:
         return (Path(module).parent / path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return None
+
+
+def _text_of(script: FileFacts) -> str:
+    return "" if script.source is None else script.source.text
 
 
 def _source_of(reach: Reach, module: ModuleIndex) -> Source:

@@ -16,6 +16,7 @@ from typing import Any
 from mljob_codemod.errors import ConfigError
 from mljob_codemod.lazy_dataclass import dataclass
 
+PIN_SOURCES = ("declared", "environment", "none")
 TABLE = ("tool", "mljob-codemod")
 """Where the settings stand in a pyproject.toml; in mljob.toml they stand at the top."""
 
@@ -56,6 +57,13 @@ class Settings:
     """Whether jobs start through the job entry; ``"auto"``, and None, where that keeps something."""
     net_seconds: int = 300
     """Seconds between two copies of finished files by the job entry."""
+    runtime: str | None = None
+    """Release of the runtime image, such as ``"2.10"``; None takes the newest."""
+    python: str | None = None
+    """Python of the job, such as ``"3.11"``: the one that ``submit_job.py`` is run with."""
+    pins: str = "declared"
+    """Where versions come from: ``"declared"`` (requirement and lock files), ``"environment"`` where those
+    settle none, ``"none"``."""
     exclude: tuple[str, ...] = ()
     """Patterns as in a .gitignore that stands beside the settings file."""
     extend_rules: tuple[str, ...] = ()
@@ -238,6 +246,17 @@ class _Reader:
             raise self.fail(keys, f'{keys[-1]!r} must be true, false or "auto"')
         return value
 
+    def version(self, keys: tuple[str, ...], value: object) -> str:
+        text = self.string(keys, value)
+        if not re.fullmatch(r"\d+(?:\.\d+)*", text):
+            raise self.fail(keys, f'{keys[-1]!r} must be a version such as "3.11", not {text!r}')
+        return text
+
+    def pins(self, keys: tuple[str, ...], value: object) -> str:
+        if value not in PIN_SOURCES:
+            raise self.fail(keys, f"{keys[-1]!r} must be one of {', '.join(PIN_SOURCES)}")
+        return str(value)
+
     def count(self, keys: tuple[str, ...], value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
             raise self.wrong(keys, "a whole number", value)
@@ -299,6 +318,9 @@ def _read_settings(path: Path, table: Mapping[str, Any] | None, keys: tuple[str,
         **shared,
         "integrations": reader.integrations,
         "net_seconds": reader.count,
+        "runtime": reader.version,
+        "python": reader.version,
+        "pins": reader.pins,
         "exclude": reader.strings,
         "extend_rules": reader.strings,
         "extend-rules": reader.strings,

@@ -225,6 +225,7 @@ def _after_rewrite(plan: JobPlan, lines: dict[str, list[int]]) -> JobPlan:
         compute=replace(plan.compute, reasons=tuple(map(moved, plan.compute.reasons))),
         local_imports=list(map(moved, plan.local_imports)),
         packages=list(map(moved, plan.packages)),
+        installs=[replace(each, reason=moved(each.reason)) for each in plan.installs],
         services=list(map(moved, plan.services)),
         output_arguments=list(map(moved, plan.output_arguments)),
         net=replace(plan.net, reasons=tuple(map(moved, plan.net.reasons))),
@@ -284,4 +285,6 @@ def _submission_settings(plans: Sequence[JobPlan], settings: Settings) -> Submis
         min_instances=first.min_instances or settings.min_instances,
         args={script: job.args for script, job in jobs.items() if job.args},
         net_seconds=settings.net_seconds,
+        runtime=settings.runtime,
+        python=settings.python,
     )

@@ -71,6 +71,29 @@ class Package:
     path: str
     line: int
     optional: bool = False
+    image_version: str | None = None
+    """Its version in the image, or its versions where the job may get one of several images."""
+    guessed: bool = False
+    """Nothing but the import's name speaks for the distribution: it is not installed."""
+
+
+@dataclass(frozen=True)
+class Install:
+    """A line of ``pip_requirements`` and why it is there. ``pinned_by`` is the place its version comes from."""
+
+    requirement: str
+    distribution: str
+    reason: Evidence
+    pinned_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Image:
+    """The runtime image that packages were compared with; None: of every kind, for every Python."""
+
+    runtime: str
+    kind: str | None = None
+    python: str | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +158,13 @@ class JobPlan:
     compute: Compute = field(default_factory=Compute)
     packages: list[Package] = field(default_factory=list)
     pip_requirements: list[str] = field(default_factory=list)
+    installs: list[Install] = field(default_factory=list)
+    """The same lines with their reasons, in the same order."""
+    requirements_file: str | None = None
+    """The payload's own ``requirements.txt``, which the job installs before the script starts."""
+    file_needs_index: bool = False
+    """Whether installing that file asks a package index: something is not in the image as it is wanted."""
+    image: Image = field(default_factory=lambda: Image("unknown"))
     services: list[Service] = field(default_factory=list)
     external_access_integrations: list[str] = field(default_factory=list)
     """Those that the settings name for the services, and for the installation of packages."""
@@ -152,3 +182,8 @@ class JobPlan:
     """Every option string the script declares (``--seed``, ``-o``): the launcher's parser must not take them."""
     returns: bool = False
     """Whether ``job.result()`` will have a value once the fixes are applied."""
+
+    @property
+    def needs_index(self) -> bool:
+        """Whether the job's start asks a package index."""
+        return self.file_needs_index or bool(self.pip_requirements)

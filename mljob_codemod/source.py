@@ -59,6 +59,14 @@ class Source:
     def line_of(self, span: Span) -> int:
         return bisect_right(self.line_starts, span.start)
 
+    def line(self, number: int) -> str:
+        """The text of a line without its end; empty where there is none of that number."""
+        if not 0 < number <= len(self.line_starts):
+            return ""
+        start = self.line_starts[number - 1]
+        end = self.line_starts[number] if number < len(self.line_starts) else len(self.text)
+        return self.text[start:end].rstrip("\r\n")
+
     def snippet(self, span: Span) -> str:
         return self.text[span.start : span.end]
 

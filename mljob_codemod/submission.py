@@ -47,6 +47,15 @@ class SubmissionSettings:
     min_instances: int | None = None
     args: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     net_seconds: int = 300
+    runtime: str | None = None
+    python: str | None = None
+
+    @property
+    def image(self) -> str | None:
+        """The tag of the runtime image that jobs ask for."""
+        if self.runtime is None or self.python is None:
+            return self.runtime
+        return f"{self.runtime}-py{self.python.replace('.', '')}"
 
 
 def render_submission(plans: Sequence[JobPlan], settings: SubmissionSettings, folder: str) -> str:
@@ -60,7 +69,8 @@ def render_submission(plans: Sequence[JobPlan], settings: SubmissionSettings, fo
         "JOBS": "\n".join(_job_table(plans, names, settings, folder)),
     }
     # One pass: a script's name may look like a placeholder.
-    body = re.sub(r"\$([A-Z]+)\b", lambda m: values[m[1]], _template(_blocks(plans)))
+    blocks = _blocks(plans) | ({"runtime"} if settings.image is not None else set())
+    body = re.sub(r"\$([A-Z]+)\b", lambda m: values[m[1]], _template(blocks))
     return f"{_MARKER}{_digest(body)}\n{body}"
 
 
@@ -165,6 +175,8 @@ def _settings_lines(settings: SubmissionSettings) -> Iterator[str]:
     for name in ("connection", "database", "schema", "stage", "query_warehouse"):
         value = getattr(settings, name)
         yield f"{name.upper()}: str | None = {'None' if value is None else literal(value)}"
+    if settings.image is not None:
+        yield f"RUNTIME = {literal(settings.image)}"
 
 
 def _job_table(
@@ -236,21 +248,22 @@ def _compute_pool(plan: JobPlan, settings: SubmissionSettings) -> Iterator[str]:
 
 
 def _requirements(plan: JobPlan) -> Iterator[str]:
+    if plan.requirements_file is not None:
+        yield from _comments([f"the job installs {plan.requirements_file} of its folder, too"])
     if plan.pip_requirements:
-        yield from _comments(
-            f"{package.path}:{package.line} imports {package.import_name}, "
-            "which the runtime image does not have"
-            for package in plan.packages
-            if package.status == "custom" and not package.optional
-        )
+        for each in plan.installs:
+            notes = [f"{each.reason.path}:{each.reason.line} {each.reason.what}"]
+            notes += [f"{each.pinned_by} pins it"] if each.pinned_by else []
+            yield from _comments(notes)
         yield from _list_field("pip_requirements", plan.pip_requirements)
 
 
 def _integrations(plan: JobPlan, settings: SubmissionSettings) -> Iterator[str]:
     """The integrations the job needs; services that have none yet are named in a comment."""
     reasons: dict[str, str] = {}
-    if plan.pip_requirements:
-        reasons["pip_install"] = "for pip_requirements"
+    if plan.needs_index:
+        lines = "pip_requirements" if plan.pip_requirements else "requirements.txt"
+        reasons["pip_install"] = f"for {lines}"
     for service in plan.services:
         reasons.setdefault(service.service, f"{service.path}:{service.line}")
     if not reasons:

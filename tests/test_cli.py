@@ -262,6 +262,7 @@ def test_show_settings_prints_them_with_the_files(fake: Engine, run: Run) -> Non
         "# settings file: mljob.toml\n"
         'stage = "S"\n'
         "net_seconds = 300\n"
+        'pins = "declared"\n'
         "unsafe_fixes = false\n"
         'jobs = {"train.py": {"return_name": "model"}}\n'
         'exclude_here = ["x"]\n'

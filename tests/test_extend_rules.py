@@ -56,7 +56,7 @@ def test_without_the_setting_they_are_gone() -> None:
     Path("rules.toml").write_text('[distributions]\nacme_ml = "acme-ml-platform"\n')
     assert checked().jobs[0].pip_requirements == ["acme-ml-platform"]
     Path("mljob.toml").unlink()
-    assert checked().jobs[0].pip_requirements == ["acme-ml"]
+    assert checked().jobs[0].pip_requirements == []
     assert extensions() == ()
 
 

@@ -30,6 +30,7 @@ from mljob_codemod.plan import (
     Compute,
     Entry,
     Evidence,
+    Install,
     JobPlan,
     OutputArgument,
     Package,
@@ -86,6 +87,13 @@ PLAN = JobPlan(
     compute=Compute(True, "GPU_NV_S", "GPU_POOL", 2, (Evidence("train.py", 1, "torch"),)),
     packages=[Package("cv2", "opencv-python", "custom", "train.py", 3)],
     pip_requirements=["opencv-python"],
+    installs=[
+        Install(
+            "opencv-python",
+            "opencv-python",
+            Evidence("train.py", 3, "imports cv2, which the runtime image does not have"),
+        )
+    ],
     services=[Service("huggingface", ("huggingface.co",), "train.py", 3)],
     output_arguments=[OutputArgument("--out", "out", "train.py", 4, "directory", '"out"')],
     hardcoded_outputs=[PathUse("train.py", 5, "torch.save", "模型.pt")],
@@ -283,6 +291,7 @@ def test_a_job_is_described_with_the_evidence() -> None:
     )
     plan.packages = [Package("cv2", "opencv-python", "custom", "a.py", 3)]
     plan.pip_requirements = ["opencv-python"]
+    plan.installs = [Install("opencv-python", "opencv-python", Evidence("a.py", 3, "imports cv2"))]
     plan.services = [Service("wandb", ("api.wandb.ai",), "net.py", 9, integration="TRACKERS")]
     assert dict(describe_job(plan)[1:]) == {
         "on": "2 nodes of GPU GPU_NV_S, pool POOL (net.py:4: x.cuda())",
@@ -316,8 +325,12 @@ def test_json_report_fulfils_the_schema_and_the_contract() -> None:
             "path": "train.py",
             "line": 3,
             "optional": False,
+            "image_version": None,
+            "guessed": False,
         }
     ]
+    assert job["installs"][0]["reason"]["line"] == 3
+    assert job["needs_index"] is True
     assert job["cloud_env"] == [{"path": "train.py", "line": 9, "name": "SM_MODEL_DIR"}]
     assert job["entry"] == {
         "form": "toplevel_call",

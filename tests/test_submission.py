@@ -17,9 +17,9 @@ import pytest
 from mljob_codemod.plan import (
     Compute,
     Evidence,
+    Install,
     JobPlan,
     OutputArgument,
-    Package,
     Service,
 )
 from mljob_codemod.submission import (
@@ -56,7 +56,13 @@ def output(option: str, *passed: str, position: int | None = None) -> OutputArgu
 
 FULL = plan(
     compute=Compute(True, "GPU_NV_S", None, 2, (Evidence("train.py", 34, 'model.to("cuda")'),)),
-    packages=[Package("cv2", "opencv-python", "custom", "train.py", 3)],
+    installs=[
+        Install(
+            "opencv-python",
+            "opencv-python",
+            Evidence("train.py", 3, "imports cv2, which the runtime image does not have"),
+        )
+    ],
     pip_requirements=["opencv-python", *(f"a-package-with-a-name=={i}" for i in range(3))],
     services=[
         Service("huggingface", ("huggingface.co",), "train.py", 9),
@@ -110,7 +116,7 @@ SHAPES: dict[str, tuple[list[JobPlan], SubmissionSettings, str]] = {
                 name,
                 root=f"{name}/{name}",
                 compute=Compute(reasons=(Evidence(name, 1, name),), compute_pool=name),
-                packages=[Package(name, name, "custom", name, 1)],
+                installs=[Install(name, name, Evidence(name, 1, name))],
                 pip_requirements=[name],
                 services=[Service(name, (), name, 1)],
                 output_arguments=[output(name, name, name)],

@@ -111,7 +111,7 @@ def _integrations(
     for plan in plans:
         for service in plan.services:
             services.setdefault(service.service, {}).update(dict.fromkeys(service.hosts))
-        if plan.pip_requirements:
+        if plan.needs_index:
             services.setdefault("pip_install", {"pypi.org": None, "files.pythonhosted.org": None})
     matches = match_integrations(services, rows)
     chosen: dict[str, str] = {}

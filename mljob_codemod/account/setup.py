@@ -147,7 +147,9 @@ class _Setup:
         yield f"GRANT USAGE ON INTEGRATION {quoted} TO ROLE {self.role};"
 
     def _packages(self) -> Iterator[str]:
-        needed = sorted({line for plan in self.plans for line in plan.pip_requirements})
+        installing = [plan for plan in self.plans if plan.needs_index]
+        needed = sorted({line for plan in installing for line in plan.pip_requirements})
+        needed += sorted({plan.requirements_file for plan in installing if plan.requirements_file})
         if not needed:
             return
         yield from _title(f"Packages that the runtime image lacks: {', '.join(needed)}")

@@ -14,11 +14,15 @@ from mljob_codemod.analysis.names import Program
 from mljob_codemod.analysis.options import OptionTable
 from mljob_codemod.analysis.values import PathEvaluator
 from mljob_codemod.config import Settings
+from mljob_codemod.discovery import shown_path
 from mljob_codemod.edits import AddImport, Edit, Span
-from mljob_codemod.findings import Finding, Fix, Level, Rule, Safety
+from mljob_codemod.errors import InputError
+from mljob_codemod.findings import Finding, Fix, Level, Location, Position, Rule, Safety
 from mljob_codemod.lazy_dataclass import dataclass
-from mljob_codemod.plan import Evidence
-from mljob_codemod.source import Source
+from mljob_codemod.plan import Evidence, JobPlan
+from mljob_codemod.requirements.declared import RequirementFile
+from mljob_codemod.requirements.search import Declarations
+from mljob_codemod.source import Source, read_source
 from mljob_codemod.syntax.reading import FileFacts
 from mljob_codemod.syntax.scopes import ModuleIndex, Site
 
@@ -51,6 +55,14 @@ class Job:
     """The folder from which the script's ``import module`` finds a file of the project."""
     files: tuple[FileFacts, ...] = ()
     """The files of the reach, the script first."""
+    declarations: Callable[[], Declarations] = Declarations
+    """What requirement files say that speak for the script."""
+    requirements_in: Callable[[Path], RequirementFile | None] = lambda folder: None
+    """The ``requirements.txt`` in a folder."""
+    documents: dict[str, Source] = field(default_factory=dict)
+    """Files other than modules that findings are in, by the path that reports print."""
+    plan: JobPlan = field(default_factory=lambda: JobPlan("", "", ""))
+    """What the codemods have found out of the job: complete when they look for findings."""
     notes: dict[str, object] = field(default_factory=dict)
     """What a codemod computes once for both its functions, by its own name."""
 
@@ -98,6 +110,27 @@ class Job:
             fix = Fix(title or rule.fix_title, safety or rule.safety or Safety.SAFE, placed)
         location = self.sources(module).location(span)
         return Finding(rule.code, message, location, level or rule.level, self.shown, fix)
+
+    def finding_at(
+        self, rule: Rule, path: Path, line: int, message: str, *, level: Level | None = None
+    ) -> Finding:
+        """A finding on a whole line of a file that need not be a module of the reach."""
+        shown = shown_path(path)
+        source = self._document(path.absolute(), shown)
+        text = "" if source is None else source.line(line)
+        start = len(text) - len(text.lstrip()) + 1
+        end = Position(line, max(len(text.rstrip()) + 1, start))
+        location = Location(shown, Position(line, start), end)
+        return Finding(rule.code, message, location, level or rule.level, self.shown)
+
+    def _document(self, path: Path, shown: str) -> Source | None:
+        if shown not in self.documents:
+            known = next((facts.source for facts in self.files if facts.path == path), None)
+            try:
+                self.documents[shown] = known or read_source(path, shown)
+            except InputError:
+                return None
+        return self.documents[shown]
 
 
 def _can_import(placed: ModuleEdit) -> bool:

@@ -67,6 +67,8 @@ def _job(plan: JobPlan) -> dict[str, Any]:
     job = asdict(plan)
     for package in job["packages"]:
         package["import"] = package.pop("import_name")
+    del job["file_needs_index"]
+    job["needs_index"] = plan.needs_index
     for variable in job["cloud_env"]:
         variable["name"] = variable.pop("what")
     return job

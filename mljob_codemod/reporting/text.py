@@ -111,19 +111,10 @@ def describe_job(plan: JobPlan) -> list[tuple[str, str]]:
     entry = _ENTRIES.get(plan.entry.form, plan.entry.form)
     sent = "" if plan.method == "submit_file" else f" of {plan.root}"
     runs = f"{entry.format(callee=plan.entry.callee or 'a call')}, by {plan.method}{sent}"
-    custom = {package.distribution: package for package in reversed(plan.packages)}
     rows = [
         ("runs", [runs]),
         ("on", [text for text in [_compute(plan, place)] if text]),
-        (
-            "installs",
-            [
-                f"{line} ({place(custom[line].path, custom[line].line)})"
-                if line in custom
-                else line
-                for line in plan.pip_requirements
-            ],
-        ),
+        ("installs", _installed(plan, place)),
         ("reaches", _reached(plan, place)),
         ("writes", _results(plan)),
         ("reads", [use.target for use in plan.local_inputs]),
@@ -154,6 +145,16 @@ def _compute(plan: JobPlan, place: Callable[[str, int], str]) -> str:
         reason = compute.reasons[0]
         text += f" ({place(reason.path, reason.line)}: {reason.what})"
     return text
+
+
+def _installed(plan: JobPlan, place: Callable[[str, int], str]) -> list[str]:
+    """The payload's own requirements, and the lines that are added with the places that need them."""
+    own = [] if plan.requirements_file is None else [plan.requirements_file]
+    reasons = {each.requirement: each.reason for each in plan.installs}
+    return own + [
+        f"{line} ({place(reasons[line].path, reasons[line].line)})" if line in reasons else line
+        for line in plan.pip_requirements
+    ]
 
 
 def _net(plan: JobPlan, place: Callable[[str, int], str]) -> str:

@@ -25,6 +25,7 @@ TABLES: Final = {
     "service-call": "[[call]] of services.toml",
     "service-command": "[[command]] of services.toml",
     "service-scheme": "[[scheme]] of services.toml",
+    "backend": "[[backend]] of backends.toml",
 }
 """The tables of rows that an extension may have, and what their rows are like."""
 NAMES: Final = ("distributions",)

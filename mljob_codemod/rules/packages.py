@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,11 @@ class RuntimePackage:
         """The version in the image of that kind ("cpu", "gpu") and Python, or None where it is not."""
         return self.versions.get(kind + python)
 
+    def versions_in(self, images: Sequence[str]) -> tuple[str, ...]:
+        """Its versions in ``images``, each once; empty unless all of them have it."""
+        found = [self.versions.get(image) for image in images]
+        return () if None in found else tuple(dict.fromkeys(each for each in found if each))
+
 
 @dataclass(frozen=True, eq=False)
 class RuntimePackages:
@@ -44,10 +50,23 @@ class RuntimePackages:
 
     def providing(self, import_name: str) -> RuntimePackage | None:
         """The package that ``import_name`` (dotted or not) is imported from."""
+        found = self.match(import_name)
+        return None if found is None else found[1]
+
+    def match(self, import_name: str) -> tuple[str, RuntimePackage] | None:
+        """The longest part of ``import_name`` that a package provides, and the package."""
         for name in _prefixes(import_name):
             if name in self._by_import:
-                return self._by_import[name]
+                return name, self._by_import[name]
         return None
+
+    def images(self, kind: str | None, python: str | None) -> tuple[str, ...]:
+        """The images that a job may get: of one kind or both, of one Python or all."""
+        return tuple(
+            each + version
+            for each in ([kind] if kind else KINDS)
+            for version in ([python] if python else self.pythons)
+        )
 
     @cached_property
     def _by_import(self) -> Mapping[str, RuntimePackage]:
@@ -60,19 +79,36 @@ class Distributions:
 
     names: Mapping[str, str]
     not_on_index: frozenset[str]
+    alternatives: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Other distributions, normalized, that provide an import too: a project may declare one of them."""
 
     def providing(self, import_name: str) -> str | None:
-        """The distribution for ``import_name`` (dotted or not); None: the index has none."""
+        """The distribution for ``import_name`` (dotted or not); None: the index has none.
+
+        Where nothing is known it has the import's own name: see ``knows``.
+        """
+        found = self.match(import_name)
+        return import_name.partition(".")[0].replace("_", "-") if found is None else found[1]
+
+    def match(self, import_name: str) -> tuple[str, str | None] | None:
+        """The longest part of ``import_name`` that a row is for, and its distribution."""
         for name in _prefixes(import_name):
             if name in self.not_on_index:
-                return None
+                return name, None
             if name in self.names:
-                return self.names[name]
+                return name, self.names[name]
             owner, _, last = name.rpartition(".")
             pattern = self.names.get(f"{owner}.*") if owner else None
             if pattern is not None:
-                return pattern.replace("*", last.replace("_", "-"))
-        return import_name.partition(".")[0].replace("_", "-")
+                return name, pattern.replace("*", last.replace("_", "-"))
+        return None
+
+    def knows(self, import_name: str) -> bool:
+        """Whether ``providing`` answers from a row, or with a distribution known by that name."""
+        return (
+            self.match(import_name) is not None
+            or normalize(import_name.partition(".")[0]) in known_distributions()
+        )
 
 
 def normalize(distribution: str) -> str:
@@ -141,9 +177,19 @@ def load_distributions(path: Path) -> Distributions:
         names = {}
         for key, name in tables.get("distributions", {}).items():
             names[key] = as_text(name)
+        others = {}
+        for key, rows in tables.get("alternatives", {}).items():
+            others[key] = tuple(map(normalize, as_texts(rows)))
     except ValueError as error:
         raise ConfigError(str(path), f"{key}: {error}") from None
-    return Distributions(names, missing)
+    return Distributions(names, missing, others)
+
+
+@lru_cache(maxsize=1)
+def known_distributions() -> frozenset[str]:
+    """Normalized names of distributions whose imports are called as they are (known_distributions.toml)."""
+    path = FOLDER / "known_distributions.toml"
+    return frozenset(as_text(parse_toml(read_text(path), path).get("names")).split())
 
 
 @lru_cache(maxsize=1)
@@ -163,4 +209,4 @@ def distributions() -> Distributions:
                 names[name] = as_text(distribution)
             except ValueError as error:
                 raise ConfigError(str(file), f"[distributions] {name}: {error}") from None
-    return Distributions(names, shipped.not_on_index - names.keys())
+    return Distributions(names, shipped.not_on_index - names.keys(), shipped.alternatives)

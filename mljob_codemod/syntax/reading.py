@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import gc
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from mljob_codemod.rules.extensions import extensible, extensions, use_extension
 from mljob_codemod.source import Source, parse_ast, parse_cst, read_source
 from mljob_codemod.syntax.records import Block
 
+STDLIB = frozenset(sys.stdlib_module_names) | {"__main__"}
 PARALLEL_FROM = 24
 """Fewer files than these are read in this process: starting another costs about as much."""
 _COMMON_WORDS = frozenset(

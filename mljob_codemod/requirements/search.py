@@ -1,0 +1,148 @@
+"""Which requirement files speak for a script: those of the nearest folder that has any."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from mljob_codemod.discovery import shown_path
+from mljob_codemod.errors import InputError
+from mljob_codemod.requirements.declared import Declared, RequirementFile
+
+REQUIREMENTS = "requirements.txt"
+_OTHER_FILES = ("pyproject.toml", "setup.cfg", "Pipfile", "environment.yml", "environment.yaml")
+"""The files beside requirements.txt, those that say most first."""
+
+
+@dataclass(frozen=True)
+class Declarations:
+    """What one folder, or a script's own block, declares."""
+
+    files: tuple[RequirementFile, ...] = ()
+    locked: Mapping[str, tuple[str, Path]] = field(default_factory=dict)
+    """Versions that lock files settle, with the file."""
+    folder: Path | None = None
+    errors: tuple[InputError, ...] = ()
+
+    def of(self, distribution: str) -> Declared | None:
+        """The requirement of a distribution by its normalized name; main ones come first."""
+        return self._by_name.get(distribution)
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Declared]:
+        every = [each for file in self.files for each in file.requirements]
+        by_name: dict[str, Declared] = {}
+        for each in sorted(every, key=lambda each: not each.main):
+            if each.name is not None:
+                by_name.setdefault(each.name, each)
+        return by_name
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The normalized names of all distributions that are declared."""
+        return frozenset(self._by_name)
+
+
+class DeclarationSearch:
+    """Reads the requirement files of a run, each folder once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, Declarations | None] = {}
+        self._requirements: dict[Path, RequirementFile | None] = {}
+
+    def of_script(self, script: Path, text: str) -> Declarations:
+        """A script's own block; else the nearest folder above it that declares something.
+
+        The search ends at the working directory or a repository's top, and does not leave the
+        script's folder where neither is above it.
+        """
+        if "# /// script" in text:
+            from mljob_codemod.requirements.project_files import read_script_block
+
+            try:
+                block = read_script_block(text, script)
+            except InputError as error:
+                return Declarations(errors=(error,))
+            if block is not None:
+                return Declarations((block,))
+        folders = []
+        here = Path.cwd()
+        for folder in script.parents:
+            folders.append(folder)
+            if folder == here or (folder / ".git").exists():
+                break
+        else:
+            folders = folders[:1]
+        for folder in folders:
+            found = self._folder(folder)
+            if found is not None:
+                return found
+        return Declarations()
+
+    def requirements_in(self, folder: Path) -> RequirementFile | None:
+        """The ``requirements.txt`` in ``folder``, None where there is none that can be read."""
+        if folder not in self._requirements:
+            path, found = folder / REQUIREMENTS, None
+            if path.is_file():
+                try:
+                    found = read_file(path)
+                except InputError:
+                    found = None  # the declarations of the folder tell
+            self._requirements[folder] = found
+        return self._requirements[folder]
+
+    def _folder(self, folder: Path) -> Declarations | None:
+        if folder not in self._folders:
+            self._folders[folder] = _read_folder(folder)
+        return self._folders[folder]
+
+
+def _read_folder(folder: Path) -> Declarations | None:
+    present = [folder / name for name in (REQUIREMENTS, *_OTHER_FILES) if (folder / name).is_file()]
+    if not present:
+        return None
+    # Their readers are imported where there is something to read.
+    from mljob_codemod.requirements.locks import LOCK_FILES, read_lock
+
+    files, errors = [], []
+    locked: dict[str, tuple[str, Path]] = {}
+    for path in present:
+        try:
+            found = read_file(path)
+        except InputError as error:
+            errors.append(error)
+        else:
+            files += [] if found is None else [found]
+    for path in [folder / name for name in LOCK_FILES]:
+        try:
+            for distribution, version in read_lock(path).items() if path.is_file() else ():
+                locked.setdefault(distribution, (version, path))
+        except InputError as error:
+            errors.append(error)
+    if not (files or errors or locked):
+        return None
+    return Declarations(tuple(files), locked, folder, tuple(errors))
+
+
+def read_file(path: Path) -> RequirementFile | None:
+    """What one file declares, None where it says nothing of requirements.
+
+    Raises ``InputError`` when it cannot be read or does not parse.
+    """
+    from mljob_codemod.requirements import pip_files, project_files
+
+    readers: Mapping[str, Callable[[str, Path], RequirementFile | None]] = {
+        "pyproject.toml": project_files.read_pyproject,
+        "setup.cfg": project_files.read_setup_cfg,
+        "Pipfile": project_files.read_pipfile,
+        "environment.yml": project_files.read_conda,
+        "environment.yaml": project_files.read_conda,
+    }
+    try:
+        if path.name == REQUIREMENTS:
+            return pip_files.read_requirements(path)
+        return readers[path.name](path.read_text(encoding="utf-8", errors="replace"), path)
+    except OSError as error:
+        raise InputError(shown_path(path), f"cannot be read: {error.strerror}") from None
