@@ -125,7 +125,7 @@ def describe_job(plan: JobPlan) -> list[tuple[str, str]]:
 
 def _reached(plan: JobPlan, place: Callable[[str, int], str]) -> list[str]:
     """The outside services, PyPI among them where packages are installed."""
-    texts = ["PyPI or an artifact repository (for packages)"] if plan.pip_requirements else []
+    texts = ["PyPI or an artifact repository (for packages)"] if plan.needs_index else []
     for each in plan.services:
         way = f" by {each.integration}" if each.integration else ""
         texts.append(f"{each.service}{way} ({place(each.path, each.line)})")
