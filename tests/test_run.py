@@ -299,6 +299,28 @@ def test_an_interrupted_run_leaves_nothing_behind(project: Path, number: signal.
         os.kill(job, 0)
 
 
+def test_a_submission_of_a_persons_own_is_named_and_an_edited_one_is_used(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = "def main():\n    return 1\n\n\nif __name__ == '__main__':\n    main()\n"
+    Path("train.py").write_text(source)
+    Path("submit_job.py").write_text("print('mine')\n")
+    assert main(["run", "--python", str(default_python()), "train.py"]) == 2
+    errors = capsys.readouterr().err
+    assert "error: submit_job.py: was not written by mljob-codemod (it has no table JOBS)" in errors
+    Path("submit_job.py").unlink()
+    assert main(["apply", "train.py"]) == 0
+    edited = Path("submit_job.py").read_text() + "# edited\n"
+    Path("submit_job.py").write_text(edited)
+    Path("train.py").write_text(source)
+    capsys.readouterr()
+    status, outcome, _ = run(capsys, "train.py")
+    assert status == 0
+    assert outcome["result"]["json"] == 1
+    assert Path("submit_job.py").read_text() == edited
+    assert Path("train.py").read_text() == source
+
+
 def test_only_the_script_is_copied_where_it_travels_alone(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

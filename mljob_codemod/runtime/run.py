@@ -69,6 +69,9 @@ def run_job(
     shown = _only_script(report, script)
     options = replace(options, pool=_limited(options, shown))
     changes = [change for each in convert(report, settings) for change in each.changes]
+    own = Path(os.path.relpath(Path(shown.script).resolve().with_name(FILE_NAME)))
+    if own.exists() and own.resolve() not in {change.path.resolve() for change in changes}:
+        scripts_of(own)  # says by its name when it is no submission of ours
     with _folder(options.keep) as base:
         project, submission = _project(report, shown, changes, base, options.compare, say)
         rewritten = _rewritten(shown, changes)
@@ -164,9 +167,12 @@ def _project(
     say("the script is not converted yet: a copy of the project is, and nothing here is changed")
     copy = base / "project"
     if plan.method == "submit_file" and not compared:
-        alone = copy / Path(plan.script).resolve().relative_to(top)
+        script = Path(plan.script).resolve()
+        alone = copy / script.relative_to(top)
         alone.parent.mkdir(parents=True)
-        shutil.copy2(plan.script, alone)
+        for file in (script, script.with_name(FILE_NAME)):
+            if file.exists():  # a submission that a person edited is kept, and used
+                shutil.copy2(file, alone.with_name(file.name))
     else:
         _copy_whole(top, copy, say)
     for change in changes:
@@ -234,7 +240,9 @@ def scripts_of(submission: Path) -> list[str]:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "JOBS":
             keys = getattr(node.value, "keys", [])
             return [str(key.value) for key in keys if isinstance(key, ast.Constant)]
-    raise InputError(str(submission), "was not written by mljob-codemod: it has no table JOBS")
+    raise InputError(
+        str(submission), "was not written by mljob-codemod (it has no table JOBS): rename it"
+    )
 
 
 def _keep_artifacts(base: Path, outcome: RunResult, target: Path) -> None:
