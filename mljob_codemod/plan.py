@@ -119,6 +119,46 @@ def suggested_integration(service: str) -> str:
 
 
 @dataclass(frozen=True)
+class ModelSize:
+    """A model that the source names, and the GPU memory it takes, with the ``arithmetic``."""
+
+    model: str
+    parameters: float
+    gib: float
+    arithmetic: str
+    path: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Family:
+    """An instance family that would do on ``cloud``; ``credits`` an hour are None where not known."""
+
+    cloud: str
+    name: str
+    gpus: int
+    gpu_memory: int
+    credits: float | None = None
+    on_request: bool = False
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """What the way a script distributes its work means for a job.
+
+    ``launcher`` usually starts such a script; ``launches`` are the commands found beside the code. With
+    ``own_nodes`` the script's code uses all nodes of the job; otherwise it runs on the first only.
+    """
+
+    one_node: str
+    more_nodes: str
+    own_nodes: bool = False
+    launcher: str | None = None
+    reasons: tuple[Evidence, ...] = ()
+    launches: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True)
 class Compute:
     """What the job should run on, and why. ``gpu`` is None while nothing has looked.
 
@@ -132,6 +172,9 @@ class Compute:
     nodes: int = 1
     reasons: tuple[Evidence, ...] = ()
     gpu_use: str = "none"
+    model: ModelSize | None = None
+    families: tuple[Family, ...] = ()
+    """The smallest family that would do on each cloud; ``instance_family`` is that of AWS."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +218,7 @@ class JobPlan:
     local_imports: list[Evidence] = field(default_factory=list)
     """Where each local module is first imported; ``what`` is the module's path."""
     distributed: str = "none"
+    distribution: Distribution | None = None
     net: Net = field(default_factory=Net)
     sessions: list[Evidence] = field(default_factory=list)
     cloud_env: list[Evidence] = field(default_factory=list)

@@ -95,8 +95,9 @@ def test_new_rule_starts_what_the_other_tests_then_ask_for(tmp_path: Path) -> No
     assert case.codes == (code,)
 
     assert "say with --family" in new_rule("wholly_new", "some-thing")
-    assert "MLJ301" in new_rule("wholly_new", "some-thing", "--family", "3")
-    assert "MLJ302" in new_rule("wholly_new", "other-thing")
+    last = max(int(known[3:]) for known in taken if known.startswith("MLJ3"))
+    assert f"MLJ{last + 1}" in new_rule("wholly_new", "some-thing", "--family", "3")
+    assert f"MLJ{last + 2}" in new_rule("wholly_new", "other-thing")
     assert "already" in new_rule("entry", "return-value-lost")
     ruff = [sys.executable, "-m", "ruff", "--config", ROOT / "pyproject.toml"]
     command = [*ruff[:3], "format", "--check", *ruff[3:], codemods]

@@ -342,9 +342,13 @@ class DefaultRun:
                 if isinstance(assigned.receiver, r.Name) and assigned.receiver.id in _NAMESPACES:
                     yield assigned.value, assigned.scope
 
+    def made_by(self, expr: r.Expr, scope: Scope) -> tuple[tuple[r.Expr, Scope], ...]:
+        """The calls and dictionaries that the value of ``expr`` was made by."""
+        return self._paths.origins.of(expr, scope)
+
     def _given(self, receiver: r.Expr, attr: str, scope: Scope) -> Iterator[tuple[r.Expr, Scope]]:
         """``attr`` as given to the call or dictionary that ``receiver`` was made with."""
-        for made, inner in self._paths.origins.of(receiver, scope):
+        for made, inner in self.made_by(receiver, scope):
             match made:
                 case r.Call(_, args, _):
                     yield from ((arg.value, inner) for arg in args if arg.keyword == attr)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from mljob_codemod.analysis.constants import Device, Value
 from mljob_codemod.analysis.default_run import DefaultRun, Probes
-from mljob_codemod.analysis.names import External, Program, last_name
+from mljob_codemod.analysis.names import External, Program, argument_at, last_name
 from mljob_codemod.analysis.options import OptionTable
 from mljob_codemod.analysis.reachability import Reachability
 from mljob_codemod.analysis.uses import (
@@ -23,7 +24,7 @@ from mljob_codemod.analysis.values import PathEvaluator
 from mljob_codemod.edits import Span
 from mljob_codemod.rules.calls import call_rules
 from mljob_codemod.rules.compute import ComputeRules, GpuUse, Keyword, Off
-from mljob_codemod.rules.uses import Need
+from mljob_codemod.rules.uses import Need, Use, as_conditions
 from mljob_codemod.syntax import records as r
 from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site
 
@@ -328,6 +329,8 @@ class _Search:
     def _variables_of_off(self, off: Off) -> Iterator[Sign]:
         run = self.runs.with_gpu
         for module in self.finder.modules:
+            if module.has_main_guard and module is not self.program.script:
+                continue  # another script, which what this one imports only happens to lie in
             for item in module.items:
                 match item.receiver:
                     case r.Subscript(receiver, r.Const(key, _), span) if key == off.variable:
@@ -349,6 +352,65 @@ class _Search:
         )
 
 
+_INDEXED = Use(
+    source="pytorch.org/docs, torch.device",
+    names=("torch.device", "torch.cuda.set_device"),
+    methods=("cuda", "to"),
+    when=as_conditions(["0:device=gpu"]),
+)
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+def fixed_indices(program: Program, finder: UseFinder, runs: Runs) -> Iterator[tuple[Sign, int]]:
+    """The places of a default run that choose a GPU by an index above 0; the first for each index."""
+    run = runs.with_gpu
+    seen: set[int] = set()
+    for sign, index in _chosen_indices(program, finder, run):
+        if index > 0 and index not in seen:
+            seen.add(index)
+            yield sign, index
+
+
+def _chosen_indices(
+    program: Program, finder: UseFinder, run: DefaultRun
+) -> Iterator[tuple[Sign, int]]:
+    for module in finder.modules:
+        if module.has_main_guard and module is not program.script:
+            continue
+        for item in module.items:
+            match item.receiver:
+                case r.Subscript(_, r.Const(key, _), span) if key == _VISIBLE:
+                    values = run.values(item.value, item.scope)
+                    first = str(values[0]).partition(",")[0].strip()
+                    if (
+                        len(values) == 1
+                        and first.isdigit()
+                        and run.is_called(item.scope.function)
+                        and run.stands(span.start, item.scope)
+                    ):
+                        yield Sign(module, span), int(first)
+                        return  # indices count from what is visible
+    for place in finder.find(_INDEXED):
+        argument = argument_at(place.call, 0, "device")
+        if argument is None or place.site is None or not run.comes_to(place.site):
+            continue
+        values = run.values(argument.value, place.scope)
+        if len(values) == 1:
+            index = _index(values[0], place.name)
+            if index is not None:
+                yield Sign(place.module, place.span), index
+
+
+def _index(value: Value, name: str) -> int | None:
+    if isinstance(value, Device):
+        value = value.name
+    if isinstance(value, str):
+        kind, _, number = value.partition(":")
+        return int(number) if kind == "cuda" and number.isdigit() else None
+    # ``.to(1)`` may be of anything; ``.cuda(1)`` is a GPU.
+    return value if type(value) is int and name != "to" else None
+
+
 def _sign(use: GpuUse, place: Place) -> Sign:
     return Sign(place.module, place.span, place.call, not use.when or use.missing)
 
@@ -363,25 +425,25 @@ def _keyword_values(
         for argument in site.call.args:
             if argument.keyword in names and argument.keyword is not None:
                 yield argument.keyword, argument.value, site, argument.span
-            for key, value in _items(argument.value, names):
-                yield key, value, site, value.span
+            for key, value, span in _items(argument.value, names):
+                yield key, value, site, span
     for scope in (module.scope, *module.scopes.values()):
         for bindings in scope.bindings.values():
             for binding in bindings:
                 if binding.kind == "value" and isinstance(binding.value, r.Mapping):
-                    for key, value in _items(binding.value, names):
-                        yield key, value, binding.scope, value.span
+                    for key, value, span in _items(binding.value, names):
+                        yield key, value, binding.scope, span
     for item in module.items:
         match item.receiver:
             case r.Subscript(_, r.Const(str() as key, _), span) if key in names:
                 yield key, item.value, item.scope, span
 
 
-def _items(expr: r.Expr, names: Collection[str]) -> Iterator[tuple[str, r.Expr]]:
+def _items(expr: r.Expr, names: Collection[str]) -> Iterator[tuple[str, r.Expr, Span]]:
     if isinstance(expr, r.Mapping):
         for key, value in expr.items:
             if isinstance(key, r.Const) and isinstance(key.value, str) and key.value in names:
-                yield key.value, value
+                yield key.value, value, Span(key.span.start, value.span.end)
             yield from _items(value, names)
 
 

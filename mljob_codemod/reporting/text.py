@@ -15,7 +15,7 @@ import click
 
 from mljob_codemod.errors import InputError
 from mljob_codemod.findings import Finding, Level, Rule, Safety
-from mljob_codemod.plan import JobPlan
+from mljob_codemod.plan import Distribution, JobPlan
 from mljob_codemod.source import read_source
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ def describe_job(plan: JobPlan) -> list[tuple[str, str]]:
     rows = [
         ("runs", [runs]),
         ("on", [text for text in [_compute(plan, place)] if text]),
+        ("spreads", [_distribution(plan.distribution, plan, place)] if plan.distribution else []),
         ("installs", _installed(plan, place)),
         ("reaches", _reached(plan, place)),
         ("writes", _results(plan)),
@@ -155,6 +156,15 @@ def _installed(plan: JobPlan, place: Callable[[str, int], str]) -> list[str]:
         f"{line} ({place(reasons[line].path, reasons[line].line)})" if line in reasons else line
         for line in plan.pip_requirements
     ]
+
+
+def _distribution(
+    distribution: Distribution, plan: JobPlan, place: Callable[[str, int], str]
+) -> str:
+    """How the script spreads its work, where that shows, and what a job with one node does."""
+    shown = [*distribution.reasons, *distribution.launches][0]
+    kind = "" if plan.distributed == "none" else f"by {plan.distributed} "
+    return f"{kind}({place(shown.path, shown.line)}: {shown.what}); {distribution.one_node}"
 
 
 def _net(plan: JobPlan, place: Callable[[str, int], str]) -> str:

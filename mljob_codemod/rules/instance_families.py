@@ -12,12 +12,16 @@ from mljob_codemod.rules.rows import FOLDER, parse_toml, read_text
 
 @dataclass(frozen=True)
 class InstanceFamily:
-    """``memory`` is in GiB."""
+    """``memory`` is in GiB, ``gpu_memory`` too, for each GPU; ``credits`` are those of an hour."""
 
     name: str
     cpus: int
     memory: int
     gpus: int = 0
+    gpu_memory: int = 0
+    cloud: str = ""
+    credits: float | None = None
+    on_request: bool = False
 
 
 @lru_cache(maxsize=1)
