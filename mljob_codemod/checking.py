@@ -78,7 +78,7 @@ def open_job(project: Project, script: FileFacts, settings: Settings) -> tuple[J
     """A script's program, and its plan as the codemods fill it."""
     reach = project.reach(script)
     modules = ReachModules(project, reach)
-    program = Program(str(script.path), modules, reach.locate)
+    program = Program(str(script.path), modules, reach.locate, modules.called_elsewhere)
     options = find_options(program, _read_beside)
     root = _payload_root(script, reach, settings)
     job = Job(

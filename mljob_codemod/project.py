@@ -14,6 +14,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from mljob_codemod.analysis.handed_paths import names_of_writers
 from mljob_codemod.errors import InputError
 from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.requirements.search import DeclarationSearch
@@ -257,16 +258,29 @@ class Project:
         return reach
 
     def _read_callers(self, reach: Reach) -> None:
-        """Read the modules of the reach that call, when they are loaded, what another one defines.
+        """Read the modules of the reach that call, when they are loaded, what another one defines, and those
+        that call what writes to a path that it is given.
 
         Of its own such a module held nothing of interest, but it may say which arguments that gets.
         """
         files = reach.files.values()
-        waiting = [facts for facts in files if facts.body is None and facts.work_calls]
-        defined = frozenset[str]().union(*(facts.defined for facts in files)) if waiting else ()
-        for facts in waiting:
-            if not facts.work_calls.isdisjoint(defined):
-                self.index(facts)
+        waiting = [facts for facts in files if facts.body is None and facts.called]
+        if not waiting:
+            return
+        defined = frozenset[str]().union(*(facts.defined for facts in files))
+        read = [facts for facts in files if facts.body is not None]
+        writing: dict[str, set[str]] = {}  # names of writing functions by the modules they are in
+        while read:
+            known = frozenset[str]().union(*writing.values())
+            for facts in read:
+                names = names_of_writers(self.index(facts), known)
+                writing.setdefault(_module_name(facts.path), set()).update(names)
+            read = [
+                facts
+                for facts in waiting
+                if not facts.work_calls.isdisjoint(defined) or _calls_writer(facts, writing)
+            ]
+            waiting = [facts for facts in waiting if facts not in read]
 
     def _read(self, paths: Iterable[Path]) -> None:
         missing = dict.fromkeys(path for path in paths if path not in self.files)
@@ -294,6 +308,21 @@ class Project:
         return ModuleIndex(str(facts.path), facts.body, ".".join(parts))
 
 
+def _module_name(path: Path) -> str:
+    return path.parent.name if path.name == "__init__.py" else path.stem
+
+
+def _calls_writer(facts: FileFacts, writing: Mapping[str, set[str]]) -> bool:
+    """Whether a file calls, by a name or a module that it imports, one of the functions ``writing``."""
+    for imported in facts.imports:
+        parts = {imported.module.rpartition(".")[2], *imported.names}
+        for name, functions in writing.items():
+            called = functions & facts.called
+            if called and (name in parts or not called.isdisjoint(parts) or "*" in parts):
+                return True
+    return False
+
+
 class ReachModules(Mapping[str, ModuleIndex]):
     """The modules of a reach by path. Iterating sees those already read; asking for one reads it."""
 
@@ -315,6 +344,13 @@ class ReachModules(Mapping[str, ModuleIndex]):
             facts = self._files.get(key)
             self._indices[key] = None if facts is None else self._project.index(facts)
         return self._indices[key]
+
+    @property
+    def called_elsewhere(self) -> frozenset[str]:
+        """The last names of what the modules call that hold nothing of interest and were not read."""
+        return frozenset[str]().union(
+            *(facts.called for facts in self._files.values() if facts.body is None)
+        )
 
     def __getitem__(self, key: str) -> ModuleIndex:
         index = self._index(key)

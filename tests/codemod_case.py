@@ -49,7 +49,8 @@ def open_job(folder: Path, script: str, settings: Settings) -> Job:
     assert facts[0].error is None, facts[0].error
     for file in reach.files.values():
         project.index(file)
-    program = Program(str(path), ReachModules(project, reach), reach.locate)
+    modules = ReachModules(project, reach)
+    program = Program(str(path), modules, reach.locate, modules.called_elsewhere)
     options = find_options(program)
 
     def source_of(module: object) -> Source:

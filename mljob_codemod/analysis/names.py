@@ -18,6 +18,9 @@ _BUILTINS = frozenset(dir(builtins))
 _DEPTH = 24
 """How many steps a chain of aliases, arguments or returns is followed; real code stays far below."""
 
+_STANDING_FOR_ANOTHER = frozenset({"partial", "import_module", "__import__"})
+"""The last names of calls whose value goes by the name of their argument."""
+
 _NESTING = 5
 """How many searches for callers may wait for each other: who calls a method depends on who calls others."""
 
@@ -53,10 +56,18 @@ Locate = Callable[[str, int, str], Union[str, None]]
 class Program:
     """The modules that one script reaches, by key, and what the names in them mean."""
 
-    def __init__(self, script: str, modules: Mapping[str, ModuleIndex], locate: Locate) -> None:
+    def __init__(
+        self,
+        script: str,
+        modules: Mapping[str, ModuleIndex],
+        locate: Locate,
+        called_elsewhere: frozenset[str] = frozenset(),
+    ) -> None:
+        """``called_elsewhere`` are the last names of what modules call that are not among those iterated."""
         self.script = modules[script]
         self.modules = modules
         self._locate = locate
+        self.called_elsewhere = called_elsewhere
         self._by_called_name: dict[str, list[Site]] = {}
         self._entities: dict[tuple[r.Expr, Scope], tuple[Entity, ...]] = {}
         self._producers: dict[tuple[r.Expr, Scope], tuple[Entity, ...]] = {}
@@ -106,17 +117,28 @@ class Program:
                 return current.bindings[name]
             first = False
             current = current.parent
-        for star in scope.module.stars:
-            key = self._locate(scope.module.key, star.level, star.module)
-            if key is not None and key in self.modules and key != scope.module.key:
-                found = self.modules[key].scope.bindings.get(name)
-                if found:
-                    return found
+        return self._star_bindings(name, scope.module, {scope.module.key})
+
+    def _star_bindings(self, name: str, module: ModuleIndex, seen: set[str]) -> list[Binding]:
+        """The bindings of a name that star imports of ``module``, and those of what they import, bring in."""
+        for star in module.stars:
+            key = self._locate(module.key, star.level, star.module)
+            if key is None or key in seen or key not in self.modules:
+                continue
+            seen.add(key)
+            target = self.modules[key]
+            found = target.scope.bindings.get(name) or self._star_bindings(name, target, seen)
+            if found:
+                return found
         return []
 
     def entities(self, expr: r.Expr, scope: Scope, depth: int = 0) -> tuple[Entity, ...]:
         """What ``expr`` refers to; empty when it cannot be known."""
-        if depth > _DEPTH or not isinstance(expr, (r.Name, r.Attribute, r.Conditional, r.Boolean)):
+        if depth > _DEPTH or not isinstance(
+            expr, (r.Name, r.Attribute, r.Conditional, r.Boolean, r.Call)
+        ):
+            return ()
+        if isinstance(expr, r.Call) and last_name(expr.func) not in _STANDING_FOR_ANOTHER:
             return ()
         key = (expr, scope)
         if key not in self._entities:
@@ -141,14 +163,43 @@ class Program:
                 for base in bases:
                     yield from self.member(base, attr, depth + 1)
                 if not bases:
-                    for owner in self.instance_of(value, scope, depth + 1):
-                        yield from self.member(owner, attr, depth + 1)
+                    owners = self.instance_of(value, scope, depth + 1)
+                    members = [
+                        entity for owner in owners for entity in self.member(owner, attr, depth + 1)
+                    ]
+                    yield from members
+                    if not members and owners:
+                        for kept, inner in self.attribute_values(value, attr, scope, depth + 1):
+                            yield from self.entities(kept, inner, depth + 1)
             case r.Conditional(_, body, orelse, _):
                 yield from self.entities(body, scope, depth + 1)
                 yield from self.entities(orelse, scope, depth + 1)
             case r.Boolean(_, left, right, _):
                 yield from self.entities(left, scope, depth + 1)
                 yield from self.entities(right, scope, depth + 1)
+            case r.Call(func, (r.Argument(first, None, "", _), *rest), _):
+                yield from self._stood_for(func, first, rest, scope, depth)
+
+    def _stood_for(
+        self, func: r.Expr, first: r.Expr, rest: list[r.Argument], scope: Scope, depth: int
+    ) -> Iterator[Entity]:
+        """What a call gives that only hands on its first argument, or imports it by its name."""
+        names = [
+            entity.name
+            for entity in self.entities(func, scope, depth + 1)
+            if isinstance(entity, External)
+        ]
+        if "functools.partial" in names:
+            # Further positional arguments would move those that the call of the partial function gives.
+            if all(argument.keyword is not None for argument in rest):
+                yield from self.entities(first, scope, depth + 1)
+        elif names and isinstance(first, r.Const) and isinstance(first.value, str):
+            key = self._locate(scope.module.key, 0, first.value)
+            if key is not None and key in self.modules:
+                yield LocalModule(self.modules[key])
+            elif key is None and not first.value.startswith("."):
+                name = first.value
+                yield External(name.partition(".")[0] if "__import__" in names else name)
 
     def _bound_entities(self, binding: Binding, depth: int) -> Iterator[Entity]:
         if binding.kind == "import":
@@ -425,12 +476,34 @@ def words_of(module: ModuleIndex, is_wanted: Callable[[str], bool]) -> frozenset
         name
         for scope in (module.scope, *module.scopes.values())
         for name, bindings in scope.bindings.items()
-        if any(
-            binding.kind == "import" and binding.attr is not None and is_wanted(binding.attr)
-            for binding in bindings
-        )
+        if any(_stands_for(binding, is_wanted) for binding in bindings)
+    }
+    renamed |= {
+        name
+        for name, assignments in module.attributes.items()
+        if any(_names_wanted(assigned.value, is_wanted) for assigned in assignments)
     }
     return frozenset(renamed).union(name for name in module.sites_by_name if is_wanted(name))
+
+
+def _stands_for(binding: Binding, is_wanted: Callable[[str], bool]) -> bool:
+    if binding.kind == "import":
+        return binding.attr is not None and is_wanted(binding.attr)
+    return binding.kind == "value" and _names_wanted(binding.value, is_wanted)
+
+
+def _names_wanted(
+    value: r.Expr | r.Param | r.FunctionDef | r.ClassDef | None, is_wanted: Callable[[str], bool]
+) -> bool:
+    """Whether a wanted function is given another name: ``keep = torch.save``, ``partial(torch.save)``."""
+    match value:
+        case r.Name(name, _) | r.Attribute(_, name, _):
+            return is_wanted(name)
+        case r.Conditional(_, left, right, _) | r.Boolean(_, left, right, _):
+            return _names_wanted(left, is_wanted) or _names_wanted(right, is_wanted)
+        case r.Call(func, (first, *_), _) if last_name(func) == "partial":
+            return _names_wanted(first.value, is_wanted)
+    return False
 
 
 def argument_for(

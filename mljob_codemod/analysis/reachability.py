@@ -139,7 +139,9 @@ class Reachability:
                     functions.setdefault(scope.node.name, []).append(scope)
                     if self._is_entered_from_outside(scope, scope.node):
                         waiting.append(scope)
-        used: set[str] = set()
+        used = set(self._program.called_elsewhere)
+        for name in used & functions.keys():
+            waiting += functions[name]
         if self._runs_main_unnamed():
             waiting += functions.get("main", ())
         while waiting:

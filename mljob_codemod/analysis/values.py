@@ -255,6 +255,11 @@ class PathEvaluator:
             for entity in self.program.entities(expr, scope):
                 if isinstance(entity, LocalModule):
                     return
+            if attr == "value" and isinstance(receiver, r.Attribute):
+                of_enumeration = self.program.entities(receiver.value, scope)
+                if any(isinstance(entity, Definition) for entity in of_enumeration):
+                    yield from self.values(receiver, scope, depth)
+                    return
             yield replace(UNKNOWN, reason="attribute", text=f"<{attr}>")
 
     def _option_of_attribute(

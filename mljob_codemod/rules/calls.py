@@ -217,6 +217,10 @@ class CallTable(Generic[_Call]):
                 fallback = row
         return fallback
 
+    def words(self) -> frozenset[str]:
+        """The last names of all that the rows name."""
+        return frozenset({name.rpartition(".")[2] for name in self.functions} | self.methods.keys())
+
     def rows(self) -> Iterator[_Call]:
         """Every row, parsed and validated."""
         for block in {id(block): block for block in self.functions.values()}.values():
@@ -297,8 +301,7 @@ class CallRules:
     def trigger_words(self) -> frozenset[str]:
         """A file that holds none of these words calls nothing that is in a table."""
         tables = (self.writers, self.readers, self.probes)
-        functions = {name.rpartition(".")[2] for table in tables for name in table.functions}
-        return frozenset(functions.union(*(table.methods for table in tables)))
+        return frozenset[str]().union(*(table.words() for table in tables))
 
 
 def load_calls(writers: Path, readers: Path) -> CallRules:

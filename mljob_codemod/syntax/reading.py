@@ -83,6 +83,8 @@ class FileFacts:
     """The file reads a command line or its guard calls something like ``main``."""
     work_calls: frozenset[str] = frozenset()
     """The last names of what statements at module level call, where the file seems to hold nothing else."""
+    called: frozenset[str] = frozenset()
+    """The last names of all that is called, where the file seems to hold nothing of interest."""
     defined: frozenset[str] = frozenset()
     """The names of functions and classes, where the file holds something of interest."""
     body: Block | None = None
@@ -111,6 +113,7 @@ def facts_of(source: Source) -> FileFacts:
             facts.defined = frozenset(_definitions(tree.body))
         else:
             facts.work_calls = frozenset[str]().union(*map(_calls, works))
+            facts.called = frozenset(called)
     except InputError as error:
         facts.error = error
     return facts
