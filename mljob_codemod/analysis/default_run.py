@@ -197,6 +197,13 @@ class DefaultRun:
                 yield from self._of_item(receiver, index, scope, depth)
             case r.Walrus(_, value, _) | r.Await(value, _):
                 yield from self.values(value, scope, depth)
+            case r.Other("UnaryOperation", (value,), _):
+                # The records do not keep the sign; ``+1`` and ``~1`` are as good as never written.
+                for inner in self.values(value, scope, depth):
+                    if isinstance(inner, (int, float)) and not isinstance(inner, bool):
+                        yield -inner
+                    else:
+                        yield UNKNOWN
             case _:
                 yield UNKNOWN
 

@@ -448,5 +448,9 @@ def _items(expr: r.Expr, names: Collection[str]) -> Iterator[tuple[str, r.Expr, 
 
 
 def canonical_name(name: str) -> str:
-    """A qualified name as the rules spell it."""
-    return call_rules().canonical(name)
+    """A qualified name as the rules spell it.
+
+    For writers cupy is as good as numpy and cudf as pandas; here the difference is all that matters.
+    """
+    canonical = call_rules().canonical(name)
+    return name if canonical.startswith(("numpy", "pandas")) else canonical

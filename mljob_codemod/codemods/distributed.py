@@ -166,7 +166,7 @@ def _needs_launcher(job: Job, kind: Kind) -> Iterator[Finding]:
             and read.name not in set_here
             and read.missing is Missing.FAILS
             and run.enters(read.scope.function)
-            and run.stands(read.node.span.start, read.scope) is not False
+            and run.stands(read.node.span.start, read.scope)
         ):
             yield job.finding(
                 NEEDS_LAUNCHER,
