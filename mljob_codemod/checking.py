@@ -95,6 +95,7 @@ def open_job(project: Project, script: FileFacts, settings: Settings) -> tuple[J
         find_import=lambda module: _import_root(project, script, module),
         files=tuple(reach.files.values()),
         declarations=lambda: project.declared.of_script(script.path, _text_of(script)),
+        payload_tree=project.payload_tree,
         requirements_in=lambda folder: project.declared.requirements_in(folder.absolute()),
     )
     local = [facts.shown for path, facts in reach.files.items() if path != script.path]

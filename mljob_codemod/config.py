@@ -64,6 +64,8 @@ class Settings:
     pins: str = "declared"
     """Where versions come from: ``"declared"`` (requirement and lock files), ``"environment"`` where those
     settle none, ``"none"``."""
+    payload_megabytes: int = 1000
+    """From here on, what is sent with a script is said to be large."""
     exclude: tuple[str, ...] = ()
     """Patterns as in a .gitignore that stands beside the settings file."""
     extend_rules: tuple[str, ...] = ()
@@ -321,6 +323,7 @@ def _read_settings(path: Path, table: Mapping[str, Any] | None, keys: tuple[str,
         "runtime": reader.version,
         "python": reader.version,
         "pins": reader.pins,
+        "payload_megabytes": reader.count,
         "exclude": reader.strings,
         "extend_rules": reader.strings,
         "extend-rules": reader.strings,

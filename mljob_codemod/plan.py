@@ -88,6 +88,24 @@ class Install:
 
 
 @dataclass(frozen=True)
+class SentFile:
+    """A file of the payload, relative to its root."""
+
+    path: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Payload:
+    """What travels to the job; ``left_out`` is what of the folder does not, relative to the root."""
+
+    files: int = 0
+    bytes: int = 0
+    largest: tuple[SentFile, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Image:
     """The runtime image that packages were compared with; None: of every kind, for every Python."""
 
@@ -207,6 +225,7 @@ class JobPlan:
     """The payload's own ``requirements.txt``, which the job installs before the script starts."""
     file_needs_index: bool = False
     """Whether installing that file asks a package index: something is not in the image as it is wanted."""
+    payload: Payload = field(default_factory=Payload)
     image: Image = field(default_factory=lambda: Image("unknown"))
     services: list[Service] = field(default_factory=list)
     external_access_integrations: list[str] = field(default_factory=list)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from mljob_codemod.analysis.handed_paths import names_of_writers
 from mljob_codemod.errors import InputError
 from mljob_codemod.lazy_dataclass import dataclass
+from mljob_codemod.payload_tree import read_payload
 from mljob_codemod.requirements.search import DeclarationSearch
 from mljob_codemod.rules.build_tools import build_tools
 from mljob_codemod.syntax.reading import FileFacts, ImportedName, read_body, read_files
@@ -55,6 +56,7 @@ class Project:
     def __init__(self, files: Iterable[FileFacts], shown: Callable[[Path], str]) -> None:
         self._shown = shown
         self.declared = DeclarationSearch()
+        self.payload_tree = cache(read_payload)
         self.files = {facts.path: facts for facts in files}
         self._indices: dict[Path, ModuleIndex | None] = {}
         self._exists = cache(Path.is_file)

@@ -17,6 +17,7 @@ from importlib.resources import files
 from typing import Literal
 
 from mljob_codemod.plan import Evidence, JobPlan, OutputArgument
+from mljob_codemod.rules.payload import payload_rules
 
 FILE_NAME = "submit_job.py"
 ENTRY_NAME = "job_entry.py"
@@ -66,6 +67,8 @@ def render_submission(plans: Sequence[JobPlan], settings: SubmissionSettings, fo
         "USAGE": f"python {FILE_NAME} {'SCRIPT ' * (len(plans) > 1)}[--wait] [-- ARGUMENTS ...]",
         "SETTINGS": "\n".join(_settings_lines(settings)),
         "NET": str(settings.net_seconds),
+        "NEVER": "\n".join(f"    {literal(name)}," for name in payload_rules().not_sent),
+        "ROOT": ", ".join(map(literal, payload_rules().not_sent_from_root)),
         "JOBS": "\n".join(_job_table(plans, names, settings, folder)),
     }
     # One pass: a script's name may look like a placeholder.

@@ -263,6 +263,7 @@ def test_show_settings_prints_them_with_the_files(fake: Engine, run: Run) -> Non
         'stage = "S"\n'
         "net_seconds = 300\n"
         'pins = "declared"\n'
+        "payload_megabytes = 1000\n"
         "unsafe_fixes = false\n"
         'jobs = {"train.py": {"return_name": "model"}}\n'
         'exclude_here = ["x"]\n'

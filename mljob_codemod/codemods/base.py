@@ -19,12 +19,16 @@ from mljob_codemod.edits import AddImport, Edit, Span
 from mljob_codemod.errors import InputError
 from mljob_codemod.findings import Finding, Fix, Level, Location, Position, Rule, Safety
 from mljob_codemod.lazy_dataclass import dataclass
+from mljob_codemod.payload_tree import PayloadTree
 from mljob_codemod.plan import Evidence, JobPlan
 from mljob_codemod.requirements.declared import RequirementFile
 from mljob_codemod.requirements.search import Declarations
 from mljob_codemod.source import Source, read_source
 from mljob_codemod.syntax.reading import FileFacts
 from mljob_codemod.syntax.scopes import ModuleIndex, Site
+
+_LARGEST_DOCUMENT = 1_000_000
+"""Bytes of a file that a finding shows a line of."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ class Job:
     """What requirement files say that speak for the script."""
     requirements_in: Callable[[Path], RequirementFile | None] = lambda folder: None
     """The ``requirements.txt`` in a folder."""
+    payload_tree: Callable[[Path], PayloadTree] = PayloadTree
+    """The files of a folder that would be sent."""
     documents: dict[str, Source] = field(default_factory=dict)
     """Files other than modules that findings are in, by the path that reports print."""
     plan: JobPlan = field(default_factory=lambda: JobPlan("", "", ""))
@@ -125,6 +131,8 @@ class Job:
 
     def _document(self, path: Path, shown: str) -> Source | None:
         if shown not in self.documents:
+            if path.is_file() and path.stat().st_size > _LARGEST_DOCUMENT:
+                return None
             known = next((facts.source for facts in self.files if facts.path == path), None)
             try:
                 self.documents[shown] = known or read_source(path, shown)

@@ -15,6 +15,7 @@ import click
 
 from mljob_codemod.errors import InputError
 from mljob_codemod.findings import Finding, Level, Rule, Safety
+from mljob_codemod.payload_tree import shown_size
 from mljob_codemod.plan import Distribution, JobPlan
 from mljob_codemod.source import read_source
 
@@ -28,7 +29,7 @@ WIDEST = 110
 PROSE = 88
 """Columns of the text that ``explain`` prints."""
 
-_SECRETS = frozenset({"MLJ702", "MLJ704"})
+_SECRETS = frozenset({"MLJ702", "MLJ704", "MLJ903"})
 """Rules whose findings lie where credentials stand. A report may end up in the log of a build, so it shows
 no literal of those lines."""
 _LITERAL = re.compile(r"""('''|\"\"\"|'|")((?:\\.|(?!\1).)*)(\1|\\?$)""")
@@ -115,6 +116,7 @@ def describe_job(plan: JobPlan) -> list[tuple[str, str]]:
         ("runs", [runs]),
         ("on", [text for text in [_compute(plan, place)] if text]),
         ("spreads", [_distribution(plan.distribution, plan, place)] if plan.distribution else []),
+        ("sends", _sent(plan)),
         ("installs", _installed(plan, place)),
         ("reaches", _reached(plan, place)),
         ("writes", _results(plan)),
@@ -146,6 +148,13 @@ def _compute(plan: JobPlan, place: Callable[[str, int], str]) -> str:
         reason = compute.reasons[0]
         text += f" ({place(reason.path, reason.line)}: {reason.what})"
     return text
+
+
+def _sent(plan: JobPlan) -> list[str]:
+    """How much travels with the script, where a folder does."""
+    if plan.method != "submit_directory" or not plan.payload.files:
+        return []
+    return [f"{_count(plan.payload.files, 'file')}, {shown_size(plan.payload.bytes)}"]
 
 
 def _installed(plan: JobPlan, place: Callable[[str, int], str]) -> list[str]:
@@ -194,7 +203,7 @@ def _finding_lines(
     code = paint(finding.code, color, bold=True)
     yield f"  {where} {code} {note}{printable(finding.message)}"
     lines = sources[place.path]
-    if 0 < place.start.line <= len(lines):
+    if 0 < place.start.line <= len(lines) and lines[place.start.line - 1].strip():
         source = lines[place.start.line - 1]
         same_line = place.end.line == place.start.line
         end = place.end.column - 1 if same_line else len(source)

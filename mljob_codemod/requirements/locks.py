@@ -66,6 +66,8 @@ class Environment:
     def providing(self, module: str) -> str | None:
         """The distribution that installed the top-level ``module``."""
         for distribution in self._by_name.values():
+            if "file://" in (distribution.read_text("direct_url.json") or ""):
+                continue  # a folder of this machine: the index does not have it
             top = distribution.read_text("top_level.txt")
             if top is not None and module in top.split():
                 return str(distribution.name)

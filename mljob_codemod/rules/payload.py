@@ -1,0 +1,73 @@
+"""What travels to a job and what must not (payload.toml)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from pathlib import Path
+
+from mljob_codemod.errors import ConfigError
+from mljob_codemod.lazy_dataclass import dataclass
+from mljob_codemod.rules.rows import FOLDER, as_text, as_texts, parse_toml, read_text
+
+
+@dataclass(frozen=True, eq=False)
+class PayloadRules:
+    """The rows of payload.toml, which documents them."""
+
+    not_sent: tuple[str, ...]
+    not_sent_from_root: tuple[str, ...]
+    text_files: tuple[str, ...]
+    text_bytes: int
+    launcher_imports: frozenset[str]
+    large_files: int
+    tokens: Mapping[str, re.Pattern[str]]
+
+    def stays_behind(self, name: str, *, in_root: bool) -> bool:
+        """Whether a file or folder of that name is not sent."""
+        patterns = self.not_sent + (self.not_sent_from_root if in_root else ())
+        return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+    def may_hold_keys(self, name: str, size: int) -> bool:
+        return size <= self.text_bytes and any(fnmatchcase(name, each) for each in self.text_files)
+
+
+def load_payload_rules(path: Path) -> PayloadRules:
+    """The rules in a file of the form of ``payload.toml``."""
+    tables = parse_toml(read_text(path), path)
+    numbers: dict[str, int] = {}
+    texts: dict[str, tuple[str, ...]] = {}
+    tokens: dict[str, re.Pattern[str]] = {}
+    key = ""
+    try:
+        for key in ("not-sent", "not-sent-from-root", "text-files", "launcher-imports"):
+            texts[key] = as_texts(tables.get(key))
+        for key in ("text-bytes", "large-files"):
+            numbers[key] = _as_count(tables.get(key))
+        for key, pattern in tables.get("tokens", {}).items():
+            tokens[key] = re.compile(as_text(pattern))
+    except (ValueError, re.error) as error:
+        raise ConfigError(str(path), f"{key}: {error}") from None
+    return PayloadRules(
+        texts["not-sent"],
+        texts["not-sent-from-root"],
+        texts["text-files"],
+        numbers["text-bytes"],
+        frozenset(texts["launcher-imports"]),
+        numbers["large-files"],
+        tokens,
+    )
+
+
+def _as_count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError("must be a whole number above 0")
+    return value
+
+
+@lru_cache(maxsize=1)
+def payload_rules() -> PayloadRules:
+    """The shipped rules."""
+    return load_payload_rules(FOLDER / "payload.toml")
