@@ -34,8 +34,9 @@ def _toml(text: str, path: Path) -> Iterator[tuple[str, str]]:
             if isinstance(row, dict) and isinstance(row.get("version"), str):
                 # What has no index behind it is the project itself, or a checkout of something.
                 source = row.get("source")
-                if isinstance(source, dict) and not {"registry", "url"} & source.keys():
-                    if source.get("type") in (None, "git", "directory"):
+                if isinstance(source, dict):
+                    kind = source.get("type", "index" if "registry" in source else "local")
+                    if kind in ("local", "git", "directory", "file"):
                         continue
                 yield str(row.get("name")), row["version"]
 
