@@ -309,6 +309,10 @@ class DefaultRun:
     ) -> Iterator[Value]:
         entities = self._program.entities(expr, scope)
         externals = [entity for entity in entities if isinstance(entity, External)]
+        flag = self._option(attr) if externals else None
+        if flag is not None and flag.framework in ("absl", "tf_flags"):
+            yield from self._of_option(flag, depth)
+            return
         if externals:
             yield from (Named(entity.name) for entity in externals)
             return

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from mljob_codemod.analysis.constants import UNKNOWN, Value
+from mljob_codemod.analysis.default_run import DefaultRun
 from mljob_codemod.analysis.names import Definition, Program, argument_at, last_name
 from mljob_codemod.analysis.options import Option
 from mljob_codemod.analysis.path_uses import PathUse, Role
@@ -25,6 +27,11 @@ _OF_THE_SYSTEM = re.compile(r"/*(dev|proc|sys|etc|tmp|var/tmp|usr|snowflake)(/|$
 """Files that every machine has, temporary ones, and paths of which nothing is known."""
 _NAMING_WORDS = re.compile(
     r"model|arch|name|dataset|task|type|backbone|encoder|tokenizer|split|lang|variant|version|id$",
+    re.IGNORECASE,
+)
+_DATA_OPTION = re.compile(
+    r"((train|training|val|valid|eval|test|image|input)[-_]?)?(data|dataset|data[-_]?set|input|inputs|corpus|images?)"
+    r"([-_]?(path|file|dir|root|folder))?|train(ing)?[-_]?(file|path|dir)",
     re.IGNORECASE,
 )
 _PATH_WORDS = re.compile(r"path|file|dir|folder|root|ckpt|checkpoint|weights|config", re.IGNORECASE)
@@ -43,6 +50,19 @@ _FETCHING_COMMAND = re.compile(
 )
 _COMMANDS = ("system", "run", "call", "check_call", "check_output", "Popen", "popen", "sh")
 _UNPACKING = ("extractall", "unpack_archive", "extract")
+
+
+class RunOnData(DefaultRun):
+    """A run with the default options, but for those that name its data: a run without data is none."""
+
+    def _of_option(self, option: Option, depth: int) -> Iterator[Value]:
+        if option.default is None or (
+            isinstance(option.default, r.Const) and option.default.value in ("", None)
+        ):
+            if not option.switch and _DATA_OPTION.fullmatch(option.spelling.lstrip("-")):
+                yield UNKNOWN
+                return
+        yield from super()._of_option(option, depth)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +152,11 @@ class InputFinder:
             return True
         if isinstance(use.rule, Reader) and use.rule.name_or_path:
             return target.startswith(("./", "../", "/", "~"))
+        if use.rule.kind is Kind.FILE and value.node is not use.argument and value.option is None:
+            if "." not in target and "/" not in target:
+                return (
+                    False  # a word that comes from elsewhere is more likely the name of something
+                )
         option = value.option
         if option is not None and "/" not in (name := self._default_text(option)):
             if "." not in name and _is_name_of_something(option):

@@ -162,6 +162,12 @@ class UseFinder:
                 return
             if isinstance(rule, Reader) and not rule.reads(mode):
                 return
+        if isinstance(rule, Reader) and rule.only_with is not None:
+            place, texts = rule.only_with
+            deciding = _find_argument(site.call, place)
+            text = None if deciding is None else self._text(deciding, site)
+            if text is not None and text not in texts:
+                return
         for place in rule.arguments:
             argument = _find_argument(site.call, place)
             if argument is None or (isinstance(argument, r.Const) and argument.value is None):
@@ -192,6 +198,16 @@ class UseFinder:
         chosen = None if ending.argument is None else _find_argument(site.call, ending.argument)
         choice = None if chosen is None else self._text(chosen, site)
         return replace(value, text=ending.add_to(value.text, choice))
+
+    def _of_entries(self, argument: r.Expr, site: Site) -> tuple[PathValue, ...]:
+        """The paths in a dictionary: ``data_files={"train": "train.csv"}``."""
+        return tuple(
+            value
+            for made, scope in self._paths.origins.of(argument, site.scope)
+            if isinstance(made, r.Mapping)
+            for _, entry in made.items
+            for value in self._paths.values(entry, scope)
+        )
 
     def _configured_files(self, site: Site) -> Iterator[PathUse]:
         """The log files that a logging configuration names: its handlers are file handlers."""

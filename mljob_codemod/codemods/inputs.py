@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mljob_codemod.analysis.inputs import Input, InputFinder
+from mljob_codemod.analysis.default_run import Probes
+from mljob_codemod.analysis.inputs import Input, InputFinder, RunOnData
+from mljob_codemod.analysis.library_reads import library_reads
 from mljob_codemod.analysis.path_values import Root
 from mljob_codemod.analysis.results import normal
 from mljob_codemod.codemods.base import Job
 from mljob_codemod.codemods.output_paths import paths_of
 from mljob_codemod.findings import Finding, Rule
 from mljob_codemod.plan import JobPlan, PathUse
+
+_NO_PROBES = Probes(frozenset(), frozenset(), frozenset(), frozenset())
 
 RULES: tuple[Rule, ...] = ()
 
@@ -19,11 +23,14 @@ def inputs_of(job: Job) -> list[Input]:
     """The inputs of a job; computed once for ``find`` and ``describe``."""
     if __name__ not in job.notes:
         paths = paths_of(job)
+        run = RunOnData(job.program, job.options, paths.reach, job.paths, _NO_PROBES, gpu=True)
+        known = frozenset(use.site.call for use in paths.uses)
+        more = library_reads(job.program, job.paths, run.comes_to, job.exists, known)
         finder = InputFinder(
             job.program,
-            paths.uses,
+            [*paths.uses, *more],
             paths.results,
-            runs=paths.reach.runs_by_default,
+            runs=run.comes_to,
             exists=job.exists,
             defaults=job.paths.default_values,
         )

@@ -134,6 +134,7 @@ class Reader(PathCall):
     """A call that reads. With ``name_or_path`` the argument may also name something on a hub."""
 
     name_or_path: bool = False
+    only_with: tuple[Argument, tuple[str, ...]] | None = None
 
     def reads(self, mode: str | None = None) -> bool:
         """Whether the call reads when its mode argument is ``mode`` (None: not given)."""
@@ -170,7 +171,15 @@ _WRITER_KEYS: Final[Keys] = {
     "creates-parents": as_flag,
     "cache": as_flag,
 }
-_READER_KEYS: Final[Keys] = {"name-or-path": as_flag}
+
+
+def _as_only_with(value: object) -> tuple[Argument, tuple[str, ...]]:
+    if isinstance(value, list) and len(value) > 2 and type(value[0]) is int:
+        return as_argument(value[:2]), as_texts(value[2:])
+    raise ValueError('must be [position, "keyword", "value", …]')
+
+
+_READER_KEYS: Final[Keys] = {"name-or-path": as_flag, "only-with": _as_only_with}
 
 
 _Call = TypeVar("_Call", bound=PathCall)
