@@ -148,7 +148,7 @@ class InputFinder:
     def _is_path(self, use: PathUse, value: PathValue, target: str) -> bool:
         if _OF_THE_SYSTEM.match(target) and not self._is_configuration_folder(use):
             return False
-        if self._exists(target):
+        if self._exists(target.partition("?")[0]):  # what follows is a format: a.txt?format=libsvm
             return True
         if isinstance(use.rule, Reader) and use.rule.name_or_path:
             return target.startswith(("./", "../", "/", "~"))

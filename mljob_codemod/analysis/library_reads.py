@@ -68,14 +68,11 @@ def _may_be_path(argument: r.Argument) -> bool:
     """Whether the argument is worth following, by what it is called and how it is written."""
     if argument.keyword is not None and _WRITING.search(argument.keyword):
         return False
-    value = argument.value
-    match value:
+    match argument.value:
         case r.Const(str() as text, _):
             return bool(_LOOKS_LIKE_A_FILE.match(text))
-        case r.Call(r.Name("str", _), (r.Argument(r.Name() | r.Attribute()),), _):
-            return True
         case r.Call(func, _, _):
-            return last_name(func) in ("join", "Path", "joinpath")
+            return last_name(func) in ("str", "fspath", "join", "Path", "joinpath")
         case r.Binary("Divide", _, _, _):
             return True
         case r.Name(name, _) | r.Attribute(_, name, _):

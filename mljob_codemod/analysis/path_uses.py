@@ -181,7 +181,7 @@ class UseFinder:
                     value = PathValue(Root.LITERAL, rule.default, site.scope, site.call)
                     yield PathUse(role, rule, site, shown, None, (value,), mode)
                 continue
-            values = self._paths.values(argument, site.scope)
+            values = self._paths.values(argument, site.scope) or self._of_entries(argument, site)
             if isinstance(rule, Writer) and rule.ending is not None:
                 values = tuple(self._with_ending(value, rule.ending, site) for value in values)
             if rule.url_prefixes:

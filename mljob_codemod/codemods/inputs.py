@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import posixpath
+import re
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 from mljob_codemod.analysis.default_run import Probes
 from mljob_codemod.analysis.inputs import Input, InputFinder, RunOnData
@@ -10,13 +15,30 @@ from mljob_codemod.analysis.library_reads import library_reads
 from mljob_codemod.analysis.path_values import Root
 from mljob_codemod.analysis.results import normal
 from mljob_codemod.codemods.base import Job
+from mljob_codemod.codemods.input_rules import ABSENT, ABSOLUTE, LARGE, OUTSIDE
+from mljob_codemod.codemods.input_rules import RULES as RULES
 from mljob_codemod.codemods.output_paths import paths_of
-from mljob_codemod.findings import Finding, Rule
+from mljob_codemod.discovery import shown_path
+from mljob_codemod.findings import Finding, Level, Rule
 from mljob_codemod.plan import JobPlan, PathUse
+from mljob_codemod.rules.cloud import cloud_rules
 
 _NO_PROBES = Probes(frozenset(), frozenset(), frozenset(), frozenset())
 
-RULES: tuple[Rule, ...] = ()
+LARGE_BYTES = 100 * 10**6
+_TABLES = (
+    ".csv",
+    ".csv.gz",
+    ".tsv",
+    ".parquet",
+    ".feather",
+    ".json",
+    ".jsonl",
+    ".xlsx",
+    ".xls",
+    ".orc",
+    ".avro",
+)
 
 
 def inputs_of(job: Job) -> list[Input]:
@@ -41,8 +63,92 @@ def inputs_of(job: Job) -> list[Input]:
 
 
 def find(job: Job) -> Iterator[Finding]:
-    """Findings about inputs that a job will not have."""
-    return iter(())
+    """Findings about inputs that a job will not have; one for each path."""
+    told: set[str] = set()
+    for found in inputs_of(job):
+        target = _target(found)
+        if target in told or cloud_rules().platform_of_folder(target) is not None:
+            continue
+        told.add(target)
+        if _is_absolute(found, target):
+            from_outside = any(
+                value.root in (Root.OPTION, Root.ENVIRONMENT) for value in found.use.values
+            )
+            level = Level.NOTE if from_outside else Level.ERROR
+            text = f"{target} is not there in a job; {_remedy(found)}"
+            yield _finding(job, ABSOLUTE, found, text, level)
+        else:
+            yield from _relative_findings(job, found, target)
+
+
+def _relative_findings(job: Job, found: Input, target: str) -> Iterator[Finding]:
+    fixed = re.split(r"[<*?\[]", target)[0]
+    known = fixed if fixed == target or job.exists(fixed) else posixpath.dirname(fixed)
+    root = Path(job.plan.root if job.plan is not None else job.root).resolve()
+    if not job.exists(known):
+        if known and "<" not in target:
+            text = f"{target} is not in the project, so it does not travel with the job; {_remedy(found)}"
+            yield _finding(job, ABSENT, found, text)
+        return
+    of_script = found.value.root is Root.SCRIPT_FOLDER
+    starts = (job.path.parent,) if of_script else (root, job.path.parent, job.root, Path.cwd())
+    path = next((start / known for start in starts if (start / known).exists()), None)
+    if path is None:
+        return
+    if not path.resolve().is_relative_to(root):
+        text = f"{target} lies outside {shown_path(root)}, the folder that is sent"
+        yield _finding(job, OUTSIDE, found, text)
+    elif not of_script and not (root / known).exists():
+        text = (
+            f"{target} is meant from {shown_path(path.parent)}, but a job works in the folder that is sent, "
+            f"{shown_path(root)}"
+        )
+        yield _finding(job, OUTSIDE, found, text)
+    elif _size(path, LARGE_BYTES) > LARGE_BYTES:
+        text = f"{target} holds more than {LARGE_BYTES // 10**6} MB, sent with each submission; {_remedy(found)}"
+        yield _finding(job, LARGE, found, text)
+
+
+def _finding(
+    job: Job, rule: Rule, found: Input, message: str, level: Level | None = None
+) -> Finding:
+    site = found.use.site
+    return job.finding(rule, site.scope.module, site.call.span, message, level=level)
+
+
+def _target(found: Input) -> str:
+    return normal(found.target) if found.value.root is Root.SCRIPT_FOLDER else found.target
+
+
+def _is_absolute(found: Input, target: str) -> bool:
+    if found.value.root is Root.HOME:
+        return True
+    return target.startswith(("/", "~")) or re.match(r"[A-Za-z]:[\\/]", target) is not None
+
+
+def _remedy(found: Input) -> str:
+    """What to do with an input by its kind, in a few words."""
+    if found.target.lower().endswith(_TABLES):
+        what = "read a table (session.table), or a file of a stage"
+    else:
+        what = "put it on a stage and fetch it (session.file.get)"
+    if found.option is not None:
+        return f"{what}, or pass {found.option.spelling}"
+    return what
+
+
+def _size(path: Path, enough: int) -> int:
+    """The bytes of a file or folder; counting ends where there are ``enough``."""
+    if path.is_file():
+        return path.stat().st_size
+    total = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with suppress(OSError):
+                total += os.stat(os.path.join(folder, name)).st_size
+        if total > enough:
+            break
+    return total
 
 
 def describe(job: Job, plan: JobPlan) -> None:
@@ -58,5 +164,4 @@ def _path_use(job: Job, found: Input) -> PathUse:
     source = job.sources(found.use.site.scope.module)
     # A call that spans lines is named by the line of its function's name.
     line = source.position(found.use.site.call.func.span.end - 1).line
-    target = normal(found.target) if found.value.root is Root.SCRIPT_FOLDER else found.target
-    return PathUse(source.shown, line, found.use.name, target)
+    return PathUse(source.shown, line, found.use.name, _target(found))
