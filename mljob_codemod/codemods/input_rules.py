@@ -51,7 +51,7 @@ LARGE = Rule(
     "large-input",
     Level.NOTE,
     Documentation(
-        finds="An input of the payload of more than 100 MB.",
+        finds="An input of the payload of more than 100 MB, a tenth of the setting `payload_megabytes`.",
         matters="The whole payload is uploaded with each submission, and the job reads it through a stage mount.",
         by_hand="Load tables into Snowflake and read them with `session.table`; upload other data to a stage once, and keep it "
         "out of the payload.",

@@ -25,7 +25,6 @@ from mljob_codemod.rules.cloud import cloud_rules
 
 _NO_PROBES = Probes(frozenset(), frozenset(), frozenset(), frozenset())
 
-LARGE_BYTES = 100 * 10**6
 _TABLES = (
     ".csv",
     ".csv.gz",
@@ -104,8 +103,8 @@ def _relative_findings(job: Job, found: Input, target: str) -> Iterator[Finding]
             f"{shown_path(root)}"
         )
         yield _finding(job, OUTSIDE, found, text)
-    elif _size(path, LARGE_BYTES) > LARGE_BYTES:
-        text = f"{target} holds more than {LARGE_BYTES // 10**6} MB, sent with each submission; {_remedy(found)}"
+    elif _size(path, limit := job.settings.payload_megabytes * 10**5) > limit:
+        text = f"{target} holds more than {limit / 10**6:g} MB, sent with each submission; {_remedy(found)}"
         yield _finding(job, LARGE, found, text)
 
 
