@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from mljob_codemod.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mljob_codemod.config import Settings
 from mljob_codemod.errors import ConfigError
+from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.requirements.declared import Declared
-from mljob_codemod.requirements.locks import Environment, find_environment
 from mljob_codemod.requirements.search import Declarations
 from mljob_codemod.rules.packages import (
     RuntimePackage,
@@ -19,6 +19,9 @@ from mljob_codemod.rules.packages import (
     runtime_packages,
 )
 from mljob_codemod.rules.pins import pin_rules
+
+if TYPE_CHECKING:
+    from mljob_codemod.requirements.locks import Environment
 
 NAMESPACES = frozenset({"azure", "google", "snowflake", "ufal"})
 """Top-level modules that many distributions share."""
@@ -88,6 +91,8 @@ class PackageResolver:
 
     @cached_property
     def _environment(self) -> Environment | None:
+        from mljob_codemod.requirements.locks import find_environment  # few jobs need it
+
         folders = (self.declarations.folder or self.folder, self.folder)
         return find_environment(folders, os.environ)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 
 from mljob_codemod.discovery import shown_path
 from mljob_codemod.errors import InputError
+from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.requirements.declared import Declared, RequirementFile
 
 REQUIREMENTS = "requirements.txt"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
 
+from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.rules.extensions import added_rows, extensible
 from mljob_codemod.rules.rows import FOLDER, Keys, as_text, as_texts, build, split_rows
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 
 from mljob_codemod.errors import ConfigError
+from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.rules.rows import FOLDER, as_text, as_texts, parse_toml, read_text
 
 
