@@ -142,6 +142,7 @@ class Reachability:
         used = set(self._program.called_elsewhere)
         for name in used & functions.keys():
             waiting += functions[name]
+        waiting += self._offered_as_commands()
         if self._runs_main_unnamed():
             waiting += functions.get("main", ())
         while waiting:
@@ -154,6 +155,33 @@ class Reachability:
                 used.add(name)
                 waiting.extend(functions.get(name, ()))
         return reached
+
+    def _offered_as_commands(self) -> list[Scope]:
+        """The functions that ``fire.Fire()`` and the like offer: all of the script, or the methods of a class."""
+        found: list[Scope] = []
+        for site in [*self._program.sites_named("Fire"), *self._program.sites_named("CLI")]:
+            names = {
+                entity.name
+                for entity in self._program.entities(site.call.func, site.scope)
+                if isinstance(entity, External)
+            }
+            if names.isdisjoint({"fire.Fire", "jsonargparse.CLI"}):
+                continue
+            owners = {site.scope.module.scope} if not site.call.args else set()
+            for argument in site.call.args[:1]:
+                for entity in (
+                    *self._program.entities(argument.value, site.scope),
+                    *self._program.instance_of(argument.value, site.scope),
+                ):
+                    if isinstance(entity, Definition) and isinstance(entity.node, r.ClassDef):
+                        owners.update(self._program.class_line(entity))
+            found += [
+                scope
+                for owner in owners
+                for scope in owner.module.scopes.values()
+                if scope.kind == "function" and scope.parent is owner
+            ]
+        return found
 
     def _runs_main_unnamed(self) -> bool:
         """Whether ``app.run()`` of absl or TensorFlow starts the function called ``main``."""

@@ -410,6 +410,8 @@ class ResultFinder:
             writes = [use for use in found if use.use.role is Role.WRITE]
             results = [use for use in writes if not is_cache(use.use)]
             reads = [use for use in found if use.use.role is Role.READ]
+            if reads and results and all(_fills_cache(use, found) for use in results):
+                continue
             if option.switch:
                 continue
             if option in moved and option not in uses:
@@ -495,6 +497,18 @@ def _is_opened_for_writing(option: Option) -> bool:
 
 def _is_appended(option: Option) -> bool:
     return "a" in _file_mode(option)
+
+
+def _fills_cache(write: Use, uses: list[Use]) -> bool:
+    """Whether the write stands where a test found that the same path is not there: it is read next time."""
+    tests = {use.use.site.call for use in uses if use.use.role is Role.PROBE}
+    for guard in write.use.site.guards:
+        test, holds = guard
+        while isinstance(test, r.Not):
+            test, holds = test.value, not holds
+        if not holds and test in tests:
+            return True
+    return False
 
 
 def _may_be_a_name(use: PathUse) -> bool:

@@ -299,7 +299,8 @@ class _Finder:
                     if isinstance(function.node, r.FunctionDef)
                 ]
             )
-            text = f"`{start.callee}` returns nothing, so `job.result()` is None"
+            name = f"`{start.callee}`" if start.callee else "the command"
+            text = f"{name} returns nothing, so `job.result()` is None"
             idle = _never_run(start)
             if idle is not None:
                 text = f"`{start.callee}` is a {idle}: calling it does nothing"
