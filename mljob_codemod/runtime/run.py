@@ -84,7 +84,8 @@ def run_job(
             _keep_artifacts(base, outcome, options.result_dir)
         if options.compare:
             say("comparing the script before and after, outside a job")
-            _compare(outcome, project, Path(_top(report, shown)), script, arguments, options)
+            top = _top(report, shown, compared=True)
+            _compare(outcome, project, top, script, arguments, options)
     return outcome
 
 
@@ -141,11 +142,18 @@ def _folder(keep: bool) -> Iterator[Path]:
             shutil.rmtree(base, ignore_errors=True)
 
 
-def _top(report: Report, plan: JobPlan) -> str:
-    """The folder that holds all of the job: payload, script and what was read."""
+def _top(report: Report, plan: JobPlan, compared: bool) -> Path:
+    """The folder that holds all of the job: payload, script and what was read.
+
+    A comparison runs the script where the user stands, so its folder holds the working directory too,
+    unless that is the home folder or above, which is no project.
+    """
     places = [Path(plan.root).resolve(), Path(plan.script).resolve().parent]
     places += [Path(path).resolve().parent for path in report.sources]
-    return os.path.commonpath(places)
+    top = Path(os.path.commonpath(places))
+    here = Path.cwd().resolve()
+    stands_inside = top.is_relative_to(here) and not Path.home().is_relative_to(here)
+    return here if compared and stands_inside else top
 
 
 def _project(
@@ -160,7 +168,7 @@ def _project(
 
     The copy holds all of the project only where the job gets a folder, or the scripts are ``compared``.
     """
-    top = Path(_top(report, plan))
+    top = _top(report, plan, compared)
     submission = Path(plan.script).resolve().parent.relative_to(top) / FILE_NAME
     if not changes:
         return top, submission
