@@ -114,9 +114,12 @@ def open_job(project: Project, script: FileFacts, settings: Settings) -> tuple[J
         if hasattr(codemod, "settle"):
             codemod.settle(job, plan)
     job.plan = plan
-    pool = settings.job(script.path).compute_pool or settings.compute_pool
-    if pool is not None:
-        plan.compute = replace(plan.compute, compute_pool=pool)
+    settled = settings.job(script.path)
+    plan.compute = replace(
+        plan.compute,
+        compute_pool=settled.compute_pool or plan.compute.compute_pool,
+        nodes=settled.target_instances or plan.compute.nodes,
+    )
     return job, plan
 
 

@@ -90,10 +90,28 @@ class Settings:
         return self.file.parent if self.file is not None else Path.cwd()
 
     def job(self, script: Path) -> JobSettings:
-        """What is settled for ``script``, with ``--return`` before the settings file."""
+        """What holds for ``script``: ``--return``, then its own settings, then the general ones."""
         relative = Path(os.path.relpath(script.absolute(), self.folder.absolute())).as_posix()
-        job = self.jobs.get(relative, JobSettings())
-        return job if self.return_name is None else replace(job, return_name=self.return_name)
+        own = self.jobs.get(relative, JobSettings())
+        target = own.target_instances or self.target_instances
+        least = own.min_instances or self.min_instances
+        return replace(
+            own,
+            return_name=self.return_name or own.return_name,
+            compute_pool=own.compute_pool or self.compute_pool,
+            query_warehouse=own.query_warehouse or self.query_warehouse,
+            target_instances=target,
+            # A job that asks for fewer nodes than are usual cannot wait for the usual number.
+            min_instances=least if least is None or target is None else min(least, target),
+            net=self.net if own.net is None else own.net,
+        )
+
+    @property
+    def image(self) -> str | None:
+        """The tag of the runtime image that jobs ask for; None takes the newest."""
+        if self.runtime is None or self.python is None:
+            return self.runtime
+        return f"{self.runtime}-py{self.python.replace('.', '')}"
 
     @property
     def rule_files(self) -> tuple[Path, ...]:
@@ -102,8 +120,7 @@ class Settings:
 
     def net_of(self, script: Path) -> bool | None:
         """Whether ``script`` starts through the job entry; None leaves it to the plan."""
-        own = self.job(script).net
-        chosen = self.net if own is None else own
+        chosen = self.job(script).net
         return chosen if isinstance(chosen, bool) else None
 
     def is_selected(self, code: str, name: str) -> bool:

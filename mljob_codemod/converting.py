@@ -23,7 +23,6 @@ from mljob_codemod.project import Project
 from mljob_codemod.source import Source
 from mljob_codemod.submission import (
     FILE_NAME,
-    SubmissionSettings,
     entry_path,
     kept_notice,
     render_entry,
@@ -160,7 +159,7 @@ def _change_set(plans: Sequence[JobPlan], report: Report, settings: Settings) ->
     for plan in plans:
         by_folder.setdefault(_submission_path(plan), []).append(plan)
     for path, members in by_folder.items():
-        texts = {path: render_submission(members, *_submission_place(path, members, settings))}
+        texts = {path: render_submission(members, settings, path.rpartition("/")[0] or ".")}
         if any(plan.net.used for plan in members):
             texts[entry_path(path)] = render_entry()
         for file, text in texts.items():
@@ -245,12 +244,6 @@ def _rewritten(source: Source, edits: Sequence[Edit]) -> FileChange | None:
     return FileChange(source.path, source.shown, source.encode(source.text), data)
 
 
-def _submission_place(
-    path: str, plans: Sequence[JobPlan], settings: Settings
-) -> tuple[SubmissionSettings, str]:
-    return _submission_settings(plans, settings), path.rpartition("/")[0] or "."
-
-
 def _generated_change(path: str, text: str) -> tuple[FileChange | None, str | None]:
     """A generated file when it has to change; with a notice, it is kept as a person left it."""
     file = Path(path)
@@ -268,23 +261,3 @@ def _generated_change(path: str, text: str) -> tuple[FileChange | None, str | No
     if state == "generated":
         return change, None
     return change if state == "edited" else None, kept_notice(state, path)
-
-
-def _submission_settings(plans: Sequence[JobPlan], settings: Settings) -> SubmissionSettings:
-    jobs = {plan.script: settings.job(Path(plan.script)) for plan in plans}
-    first = jobs[plans[0].script]
-    return SubmissionSettings(
-        connection=settings.connection,
-        database=settings.database,
-        schema=settings.schema,
-        stage=settings.stage,
-        compute_pool=first.compute_pool or settings.compute_pool,
-        query_warehouse=first.query_warehouse or settings.query_warehouse,
-        integrations=settings.integrations,
-        target_instances=first.target_instances or settings.target_instances,
-        min_instances=first.min_instances or settings.min_instances,
-        args={script: job.args for script, job in jobs.items() if job.args},
-        net_seconds=settings.net_seconds,
-        runtime=settings.runtime,
-        python=settings.python,
-    )

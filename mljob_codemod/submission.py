@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Literal
 
+from mljob_codemod.config import JobSettings, Settings
 from mljob_codemod.plan import Evidence, JobPlan, OutputArgument
 from mljob_codemod.rules.payload import payload_rules
 
@@ -28,38 +29,7 @@ _INDENT = "        "
 _OWN_OPTIONS = ("--connection", "--compute-pool", "--stage", "--wait")
 
 
-@dataclass(frozen=True)
-class SubmissionSettings:
-    """What is known of the account. Unset names are left to the session, or asked for when submitting.
-
-    ``integrations`` maps a service to the external access integration that reaches it, ``args`` a
-    script to its default arguments. ``target_instances`` of None takes the number of nodes that the
-    plan found.
-    """
-
-    connection: str | None = None
-    database: str | None = None
-    schema: str | None = None
-    stage: str | None = None
-    compute_pool: str | None = None
-    query_warehouse: str | None = None
-    integrations: Mapping[str, str] = field(default_factory=dict)
-    target_instances: int | None = None
-    min_instances: int | None = None
-    args: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    net_seconds: int = 300
-    runtime: str | None = None
-    python: str | None = None
-
-    @property
-    def image(self) -> str | None:
-        """The tag of the runtime image that jobs ask for."""
-        if self.runtime is None or self.python is None:
-            return self.runtime
-        return f"{self.runtime}-py{self.python.replace('.', '')}"
-
-
-def render_submission(plans: Sequence[JobPlan], settings: SubmissionSettings, folder: str) -> str:
+def render_submission(plans: Sequence[JobPlan], settings: Settings, folder: str) -> str:
     """The text of the ``submit_job.py`` in ``folder`` for jobs whose scripts lie in that folder."""
     names = [posixpath.relpath(plan.script, folder) for plan in plans]
     values = {
@@ -72,7 +42,7 @@ def render_submission(plans: Sequence[JobPlan], settings: SubmissionSettings, fo
         "JOBS": "\n".join(_job_table(plans, names, settings, folder)),
     }
     # One pass: a script's name may look like a placeholder.
-    blocks = _blocks(plans) | ({"runtime"} if settings.image is not None else set())
+    blocks = _blocks(plans) | _settings_blocks(plans, settings)
     body = re.sub(r"\$([A-Z]+)\b", lambda m: values[m[1]], _template(blocks))
     return f"{_MARKER}{_digest(body)}\n{body}"
 
@@ -141,6 +111,19 @@ def _blocks(plans: Sequence[JobPlan]) -> frozenset[str]:
     return frozenset(blocks)
 
 
+def _settings_blocks(plans: Sequence[JobPlan], settings: Settings) -> frozenset[str]:
+    """The same for the settings."""
+    own = {_settled(plan, settings).query_warehouse for plan in plans} - {settings.query_warehouse}
+    blocks = {"own_warehouse" if own else "one_warehouse"}
+    if settings.image is not None:
+        blocks.add("runtime")
+    return frozenset(blocks)
+
+
+def _settled(plan: JobPlan, settings: Settings) -> JobSettings:
+    return settings.job(Path(plan.script))
+
+
 def _sends_folder(plan: JobPlan) -> bool:
     """Whether the job gets a folder: the project's, or one made of the script and the job entry."""
     return plan.method == "submit_directory" or plan.net.used
@@ -173,7 +156,7 @@ def _title(names: Sequence[str]) -> str:
     return re.sub(r'["\\]', "'", _comment_text(names[0])) + " to Snowflake as an ML Job"
 
 
-def _settings_lines(settings: SubmissionSettings) -> Iterator[str]:
+def _settings_lines(settings: Settings) -> Iterator[str]:
     yield "# From [tool.mljob-codemod]. What is None there is left to the session; STAGE is needed."
     for name in ("connection", "database", "schema", "stage", "query_warehouse"):
         value = getattr(settings, name)
@@ -183,21 +166,24 @@ def _settings_lines(settings: SubmissionSettings) -> Iterator[str]:
 
 
 def _job_table(
-    plans: Sequence[JobPlan], names: Sequence[str], settings: SubmissionSettings, folder: str
+    plans: Sequence[JobPlan], names: Sequence[str], settings: Settings, folder: str
 ) -> Iterator[str]:
     mixed = len({plan.method for plan in plans}) > 1
     yield "JOBS = {"
     for plan, name in zip(plans, names, strict=True):
         yield f"    {literal(name)}: Job("
         yield from _place(plan, folder, mixed)
-        yield from _compute_pool(plan, settings)
-        arguments = settings.args.get(plan.script, ())
-        if arguments:
+        settled = _settled(plan, settings)
+        yield from _compute_pool(plan, settled)
+        if settled.query_warehouse != settings.query_warehouse:
+            yield from _comments(["the setting query_warehouse of this script"])
+            yield f"{_INDENT}query_warehouse={literal(settled.query_warehouse or '')},"
+        if settled.args:
             yield from _comments(["default arguments, from the settings"])
-            yield from _list_field("args", arguments)
+            yield from _list_field("args", settled.args)
         yield from _requirements(plan)
         yield from _integrations(plan, settings)
-        yield from _instances(plan, settings)
+        yield from _instances(plan, settled)
         yield from _net(plan, sometimes="net_sometimes" in _blocks(plans))
         if plan.returns:
             yield f"{_INDENT}returns_value=True,"
@@ -235,7 +221,7 @@ def _folder_reasons(plan: JobPlan) -> Iterator[str]:
         yield f"and {len(shown) - 3} more"
 
 
-def _compute_pool(plan: JobPlan, settings: SubmissionSettings) -> Iterator[str]:
+def _compute_pool(plan: JobPlan, settled: JobSettings) -> Iterator[str]:
     compute = plan.compute
     pool = compute.compute_pool or f"SYSTEM_COMPUTE_POOL_{'GPU' if compute.gpu else 'CPU'}"
     need = {True: "a GPU is used", False: "no GPU is used", None: "not known whether a GPU is used"}
@@ -243,8 +229,8 @@ def _compute_pool(plan: JobPlan, settings: SubmissionSettings) -> Iterator[str]:
     notes = [f"{need[compute.gpu]}{family}", *map(_evidence, compute.reasons[:3])]
     if len(compute.reasons) > 3:
         notes.append(f"and {len(compute.reasons) - 3} more")
-    if settings.compute_pool:
-        pool = settings.compute_pool
+    if settled.compute_pool:
+        pool = settled.compute_pool
         notes.insert(0, "the setting compute_pool")
     yield from _comments(notes)
     yield f"{_INDENT}compute_pool={literal(pool)},"
@@ -261,7 +247,7 @@ def _requirements(plan: JobPlan) -> Iterator[str]:
         yield from _list_field("pip_requirements", plan.pip_requirements)
 
 
-def _integrations(plan: JobPlan, settings: SubmissionSettings) -> Iterator[str]:
+def _integrations(plan: JobPlan, settings: Settings) -> Iterator[str]:
     """The integrations the job needs; services that have none yet are named in a comment."""
     reasons: dict[str, str] = {}
     if plan.needs_index:
@@ -284,17 +270,17 @@ def _integrations(plan: JobPlan, settings: SubmissionSettings) -> Iterator[str]:
     yield from _list_field("external_access_integrations", list(integrations))
 
 
-def _instances(plan: JobPlan, settings: SubmissionSettings) -> Iterator[str]:
-    nodes = settings.target_instances or plan.compute.nodes
+def _instances(plan: JobPlan, settled: JobSettings) -> Iterator[str]:
+    nodes = settled.target_instances or plan.compute.nodes
     if nodes > 1:
         origin = (
-            "the setting target_instances" if settings.target_instances else "found in the script"
+            "the setting target_instances" if settled.target_instances else "found in the script"
         )
         yield from _comments([f"nodes: {origin}"])
         yield f"{_INDENT}target_instances={nodes},"
-        if settings.min_instances is not None:
+        if settled.min_instances is not None:
             yield from _comments(["the job starts when this many nodes are up"])
-            yield f"{_INDENT}min_instances={settings.min_instances},"
+            yield f"{_INDENT}min_instances={settled.min_instances},"
 
 
 def _net(plan: JobPlan, sometimes: bool) -> Iterator[str]:

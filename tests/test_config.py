@@ -181,7 +181,10 @@ def test_job_settings_are_found_by_path_and_the_command_line_wins(tmp_path: Path
     write(tmp_path / "pyproject.toml", FULL)
     settings = load_settings(tmp_path)
     assert settings.job(tmp_path / "src" / "train.py").return_name == "metrics"
-    assert settings.job(tmp_path / "train.py") == JobSettings()
+    general = JobSettings(
+        compute_pool="GPU_POOL", query_warehouse="WH", target_instances=2, min_instances=1
+    )
+    assert settings.job(tmp_path / "train.py") == general
     overridden = replace(settings, return_name="model")
     assert overridden.job(tmp_path / "src" / "train.py").return_name == "model"
     assert overridden.job(tmp_path / "src" / "train.py").root == "src"

@@ -12,7 +12,7 @@ import pytest
 from mljob_codemod.config import Settings
 from mljob_codemod.discovery import discover
 from mljob_codemod.plan import JobPlan
-from mljob_codemod.submission import SubmissionSettings, render_submission
+from mljob_codemod.submission import render_submission
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +84,7 @@ def test_a_skipped_folder_is_walked_when_named() -> None:
 
 def test_generated_submissions_are_left_out_and_other_files_of_that_name_are_not() -> None:
     plan = JobPlan(script="train.py", root=".", entrypoint="train.py")
-    touch("submit_job.py", text=render_submission([plan], SubmissionSettings(), "."))
+    touch("submit_job.py", text=render_submission([plan], Settings(), "."))
     touch("sub/submit_job.py", text="print('mine')\n")
     assert found() == ["sub/submit_job.py"]
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from mljob_codemod.config import JobSettings, Settings
 from mljob_codemod.plan import (
     Compute,
     Evidence,
@@ -23,7 +24,6 @@ from mljob_codemod.plan import (
     Service,
 )
 from mljob_codemod.submission import (
-    SubmissionSettings,
     is_generated,
     kept_notice,
     literal,
@@ -84,7 +84,7 @@ FOLDER = plan(
     local_modules=["a.py", "b/__init__.py", "c.py", "d.py"],
     local_imports=[Evidence("it's.py", 3, "a.py"), Evidence("a.py", 2, "b/__init__.py")],
 )
-SETTINGS = SubmissionSettings(
+SETTINGS = Settings(
     connection="dev",
     database="ML",
     schema="JOBS",
@@ -92,10 +92,10 @@ SETTINGS = SubmissionSettings(
     query_warehouse="WH",
     integrations={"huggingface": "HF_ACCESS", "pip_install": "PYPI_ACCESS"},
     min_instances=1,
-    args={"train.py": ("--epochs", "3")},
+    jobs={"train.py": JobSettings(args=("--epochs", "3"))},
 )
-SHAPES: dict[str, tuple[list[JobPlan], SubmissionSettings, str]] = {
-    "file": ([plan()], SubmissionSettings(), "."),
+SHAPES: dict[str, tuple[list[JobPlan], Settings, str]] = {
+    "file": ([plan()], Settings(), "."),
     "everything": ([FULL], SETTINGS, "."),
     "folder": ([FOLDER], SETTINGS, "tools"),
     "folder_with_outputs": (
@@ -125,10 +125,10 @@ SHAPES: dict[str, tuple[list[JobPlan], SubmissionSettings, str]] = {
             )
             for name in HOSTILE
         ],
-        SubmissionSettings(
+        Settings(
             *HOSTILE[:6],
             integrations={HOSTILE[0]: HOSTILE[1]},
-            args=dict.fromkeys(HOSTILE, HOSTILE),
+            jobs=dict.fromkeys(HOSTILE, JobSettings(HOSTILE, query_warehouse=HOSTILE[2])),
         ),
         ".",
     ),
@@ -151,9 +151,7 @@ def load(tmp_path: Path) -> Callable[..., ModuleType]:
 
     def import_submission(*plans: JobPlan, **settings: Any) -> ModuleType:
         path = tmp_path / "submit_job.py"
-        path.write_text(
-            render_submission(plans, SubmissionSettings(**settings), "."), encoding="utf-8"
-        )
+        path.write_text(render_submission(plans, Settings(**settings), "."), encoding="utf-8")
         spec = importlib.util.spec_from_file_location("submit_job", path)
         assert spec is not None
         assert spec.loader is not None
@@ -202,7 +200,8 @@ def test_literal_reads_back(text: str) -> None:
 
 
 def test_hostile_text_arrives_as_data(load: Callable[..., ModuleType], tmp_path: Path) -> None:
-    module = load(*SHAPES["hostile"][0], stage=HOSTILE[1], args={HOSTILE[0]: HOSTILE})
+    jobs = {HOSTILE[0]: JobSettings(HOSTILE)}
+    module = load(*SHAPES["hostile"][0], stage=HOSTILE[1], jobs=jobs)
     assert list(module.JOBS) == list(HOSTILE)
     assert (module.STAGE, module.JOBS[HOSTILE[0]].args) == (HOSTILE[1], list(HOSTILE))
     for name, job in module.JOBS.items():
@@ -229,7 +228,7 @@ def test_settings_and_reasons_stand_in_the_job() -> None:
     ):
         assert expected in text
     assert "# nodes: the setting target_instances\n        target_instances=4," in (
-        render_submission([FULL], SubmissionSettings(target_instances=4), ".")
+        render_submission([FULL], Settings(target_instances=4), ".")
     )
 
 
@@ -269,6 +268,30 @@ def test_compute_pool(
     assert module.JOBS["train.py"].compute_pool == pool
 
 
+def test_each_job_of_a_shared_file_has_its_own_settings(load: Callable[..., ModuleType]) -> None:
+    plans = [plan("a.py", compute=Compute(True)), plan("b.py"), plan("c.py")]
+    module = load(
+        *plans,
+        query_warehouse="WH",
+        compute_pool="SHARED",
+        target_instances=4,
+        min_instances=2,
+        jobs={
+            "a.py": JobSettings(compute_pool="GPU_POOL", query_warehouse="BIG", min_instances=3),
+            "b.py": JobSettings(target_instances=1),
+        },
+    )
+    chosen = {
+        name: (job.compute_pool, job.query_warehouse, job.target_instances, job.min_instances)
+        for name, job in module.JOBS.items()
+    }
+    assert chosen == {
+        "a.py": ("GPU_POOL", "BIG", 4, 3),
+        "b.py": ("SHARED", "WH", 1, None),
+        "c.py": ("SHARED", "WH", 4, 2),
+    }
+
+
 @pytest.mark.parametrize(
     ("root", "folder", "expression"),
     [
@@ -281,7 +304,7 @@ def test_compute_pool(
     ],
 )
 def test_root_is_found_from_the_file(root: str, folder: str, expression: str) -> None:
-    text = render_submission([plan(f"{folder}/t.py", root=root)], SubmissionSettings(), folder)
+    text = render_submission([plan(f"{folder}/t.py", root=root)], Settings(), folder)
     assert f"        root={expression},\n" in text
 
 
@@ -373,7 +396,7 @@ def test_default_arguments_come_first_and_count(
     load: Callable[..., ModuleType], defaults: list[str], given: list[str], arguments: list[str]
 ) -> None:
     outputs = [output("dest", f"{RESULTS}/dest", position=0)]
-    module = load(plan(output_arguments=outputs), args={"train.py": tuple(defaults)})
+    module = load(plan(output_arguments=outputs), jobs={"train.py": JobSettings(tuple(defaults))})
     assert module.add_outputs(module.JOBS["train.py"], given) == arguments
 
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from mljob_codemod.config import JobSettings, Settings
 from mljob_codemod.plan import JobPlan, Net, OutputArgument, Service
-from mljob_codemod.submission import SubmissionSettings, render_entry, render_submission
+from mljob_codemod.submission import render_entry, render_submission
 
 FAKE_ACCOUNT = Path(__file__).with_name("fake_account.py")
 JOB_ID = "DB.SC.TRAIN_1A2B3C4D"
@@ -69,7 +70,7 @@ def submit(client_python: Path, tmp_path: Path) -> Submit:
     def run(
         plans: list[JobPlan],
         *arguments: str,
-        settings: SubmissionSettings,
+        settings: Settings,
         given: Mapping[str, Any] | None = None,
     ) -> Submitted:
         start = {"database": "DB", "schema": "SC", "status": "DONE", "log": True, **(given or {})}
@@ -125,7 +126,7 @@ def test_one_file_with_every_setting(submit: Submit, tmp_path: Path) -> None:
         'it\'s "quoted" \\ 数据',
         "--script",
         "x",
-        settings=SubmissionSettings(
+        settings=Settings(
             connection="dev",
             database="ML",
             schema="JOBS",
@@ -135,7 +136,7 @@ def test_one_file_with_every_setting(submit: Submit, tmp_path: Path) -> None:
             integrations={"huggingface": "HF_ACCESS", "pip_install": "PYPI_ACCESS"},
             target_instances=3,
             min_instances=2,
-            args={"train.py": ("--epochs", "3")},
+            jobs={"train.py": JobSettings(args=("--epochs", "3"))},
         ),
         given={"database": None, "schema": None},
     )
@@ -173,7 +174,7 @@ def test_bare_file_leaves_everything_to_client_and_session(submit: Submit, tmp_p
         "--seed",
         "-1",
         "data.csv",
-        settings=SubmissionSettings(),
+        settings=Settings(),
     )
     assert submitted.status == 0, submitted.err
     assert submitted.record["connect_options"]["user"] == "from the file"
@@ -198,7 +199,7 @@ def test_folder_is_sent_without_what_must_stay(submit: Submit, tmp_path: Path) -
     (project / "requirements.txt").write_bytes(b"# ours\nscipy<2")
     submitted = submit(
         [plan("train.py", method="submit_directory", pip_requirements=["rich"])],
-        settings=SubmissionSettings(stage="payloads"),
+        settings=Settings(stage="payloads"),
     )
     assert submitted.status == 0, submitted.err
     payload = submitted.payload()
@@ -215,7 +216,7 @@ def test_folder_without_requirements_file_gets_those_of_the_plan(
     write(tmp_path / "project", "tools/train.py", "lib/__init__.py")
     submitted = submit(
         [plan("tools/train.py", method="submit_directory", pip_requirements=["rich"])],
-        settings=SubmissionSettings(stage="payloads"),
+        settings=Settings(stage="payloads"),
     )
     assert submitted.status == 0, submitted.err
     assert submitted.payload()["requirements.txt"] == "rich"
@@ -230,7 +231,7 @@ def test_one_of_several_scripts(submit: Submit, tmp_path: Path, script: str) -> 
         script,
         "--epochs",
         "3",
-        settings=SubmissionSettings(stage="payloads"),
+        settings=Settings(stage="payloads"),
     )
     assert submitted.status == 0, submitted.err
     assert submitted.arguments == [f"/mnt/job_stage/app/{script}", "--epochs", "3"]
@@ -244,7 +245,7 @@ def test_only_a_job_that_is_done_exits_with_0(submit: Submit, tmp_path: Path, st
     submitted = submit(
         [plan("train.py", returns=True)],
         "--wait",
-        settings=SubmissionSettings(stage="payloads"),
+        settings=Settings(stage="payloads"),
         given={"status": status},
     )
     assert submitted.status == 1
@@ -260,7 +261,7 @@ def test_nothing_is_sent_without_database_or_schema(
     write(tmp_path / "project", "train.py")
     submitted = submit(
         [plan("train.py")],
-        settings=SubmissionSettings(stage="payloads"),
+        settings=Settings(stage="payloads"),
         given={missing: None},
     )
     assert submitted.status == 2
@@ -271,7 +272,7 @@ def test_nothing_is_sent_without_database_or_schema(
 def test_missing_connection_is_said(submit: Submit, tmp_path: Path) -> None:
     write(tmp_path / "project", "train.py")
     (tmp_path / "home" / "connections.toml").unlink()
-    submitted = submit([plan("train.py")], settings=SubmissionSettings(stage="payloads"))
+    submitted = submit([plan("train.py")], settings=Settings(stage="payloads"))
     assert submitted.status == 2
     assert "cannot open the connection 'default'" in submitted.err
     assert "set `connection` in [tool.mljob-codemod]" in submitted.err
@@ -283,7 +284,7 @@ def test_log_that_is_gone_hides_nothing_else(submit: Submit, tmp_path: Path) -> 
     submitted = submit(
         [plan("train.py", returns=True)],
         "--wait",
-        settings=SubmissionSettings(stage="payloads"),
+        settings=Settings(stage="payloads"),
         given={"log": False},
     )
     assert submitted.status == 0, submitted.err
@@ -298,7 +299,7 @@ def test_the_job_entry_is_sent_with_the_script_and_starts_it(
     (tmp_path / "project" / "data.csv").write_text("1\n")
     (tmp_path / "project" / "job_entry.py").write_text(render_entry())
     plan = JobPlan("train.py", ".", "train.py", net=Net(True))
-    submitted = submit([plan], "--", "--script", "x", settings=SubmissionSettings(stage="S"))
+    submitted = submit([plan], "--", "--script", "x", settings=Settings(stage="S"))
     assert submitted.status == 0, submitted.err
     assert set(submitted.payload()) == {"train.py", "job_entry.py"}
     assert submitted.arguments[0].endswith("/app/job_entry.py")
