@@ -15,6 +15,24 @@ if TYPE_CHECKING:
     from mljob_codemod.account.jobs import Jobs
 
 
+_job_id = click.argument("job_id", required=False)
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def _print(value: object) -> None:
+    import json
+
+    click.echo(json.dumps(value, indent=2, default=str))
+
+
+def _pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    pairs = [value.partition("=") for value in values]
+    for service, equals, name in pairs:
+        if not (service and equals and name):
+            raise click.BadParameter(f"{service + equals + name!r} is not SERVICE=NAME")
+    return {service: name for service, _, name in pairs}
+
+
 @click.command(short_help="Write the SQL that prepares an account for the jobs.")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--role", required=True, help="The role that will run the jobs.")
@@ -58,28 +76,39 @@ def setup(paths: tuple[Path, ...], role: str, output: Path | None) -> int:
 @click.option("--schema", help="Where the jobs live.")
 @click.option("--stage", help="Where payloads and results go.")
 @click.option("--pool", help="The compute pool; the best one otherwise.")
+@click.option(
+    *("--integration", "integrations"),
+    multiple=True,
+    metavar="SERVICE=NAME",
+    callback=_pairs,
+    help="The external access integration for a service; repeatable.",
+)
 @click.option("--yes", is_flag=True, help="Ask nothing: take what is given and the defaults.")
 @click.option("--offline", is_flag=True, help="Do not connect.")
 @click.option(
-    *("--pools", "pools_file"),
+    "--pools",
     type=click.Path(path_type=Path, dir_okay=False),
     help="The rows of SHOW COMPUTE POOLS as JSON (snow sql --format json).",
 )
 @click.option(
-    *("--integrations", "integrations_file"),
+    "--integrations",
+    "integrations_file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The rows of SHOW EXTERNAL ACCESS INTEGRATIONS as JSON.",
+    help="The rows of SHOW EXTERNAL ACCESS INTEGRATIONS as JSON, and of DESCRIBE.",
 )
+@_json
 def init(
     connection: str | None,
     database: str | None,
     schema: str | None,
     stage: str | None,
     pool: str | None,
+    integrations: dict[str, str],
     yes: bool,
     offline: bool,
-    pools_file: Path | None,
+    pools: Path | None,
     integrations_file: Path | None,
+    as_json: bool,
 ) -> int:
     """Settle the settings of this project, and write them to pyproject.toml or mljob.toml.
 
@@ -91,15 +120,25 @@ def init(
       mljob-codemod init
       mljob-codemod init --yes --offline --database ML --schema JOBS --stage ML_JOBS
     """
-    from mljob_codemod.account.init import Answers, settle, write_settings
+    from rich.console import Console
 
-    given = Answers(connection, database, schema, stage, pool)
-    ask = None if yes else _ask
-    values, notes = settle(Path(), given, ask, offline, pools_file, integrations_file)
-    for note in notes:
-        click.echo(note, err=True)
-    file = write_settings(Path(), values)
-    click.echo(f"wrote {file}")
+    from mljob_codemod.account.init import Answers, Source, settle, write_settings
+
+    given = Answers(connection, database, schema, stage, pool, integrations)
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    source = Source(offline, pools, integrations_file)
+    settled = settle(Path(), given, None if yes else _ask, source, console.print)
+    file = write_settings(Path(), settled.values)
+    if as_json:
+        told = {
+            "file": str(file),
+            "settings": settled.values,
+            "pools": [{**asdict(each), "usable": each.usable} for each in settled.pools],
+            "integrations": [asdict(match) for match in settled.integrations],
+        }
+        _print(told)
+    else:
+        click.echo(f"wrote {file}")
     return 0
 
 
@@ -113,21 +152,11 @@ def job() -> None:
     """What happens to a job after conversion."""
 
 
-_job_id = click.argument("job_id", required=False)
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
 def _jobs() -> Jobs:
     settings = load_settings(Path())
     from mljob_codemod.account.jobs import Jobs
 
     return Jobs(settings.connection, settings.database, settings.schema)
-
-
-def _print(value: object) -> None:
-    import json
-
-    click.echo(json.dumps(value, indent=2, default=str))
 
 
 @job.command(short_help="Submit through the generated submit_job.py.")

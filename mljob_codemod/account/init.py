@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mljob_codemod.account.integrations import match_integrations
-from mljob_codemod.account.pools import best_pool, rank_pools, render_pools
-from mljob_codemod.account.rows import Row, ask_account, open_session, read_rows
+from mljob_codemod.account.integrations import Match, match_integrations
+from mljob_codemod.account.inventory import Inventory
+from mljob_codemod.account.pools import RankedPool, best_pool, pool_table, rank_pools
+from mljob_codemod.account.rows import open_session
 from mljob_codemod.account.settings_file import (
     connections,
     settings_file,
@@ -22,7 +23,10 @@ from mljob_codemod.errors import InputError, MljobError
 from mljob_codemod.plan import Compute, JobPlan
 
 Ask = Callable[[str, str | None], str | None]
+"""A question and the answer that is taken for none; gives the answer."""
+Show = Callable[[object], None]
 DEFAULT_STAGE = "ML_JOBS"
+PACKAGE_HOSTS = ("pypi.org", "files.pythonhosted.org")
 
 
 @dataclass(frozen=True)
@@ -34,20 +38,32 @@ class Answers:
     schema: str | None = None
     stage: str | None = None
     pool: str | None = None
+    integrations: Mapping[str, str] = field(default_factory=dict)
 
 
-def settle(
-    folder: Path,
-    given: Answers,
-    ask: Ask | None,
-    offline: bool,
-    pools_file: Path | None,
-    integrations_file: Path | None,
-) -> tuple[dict[str, Any], list[str]]:
-    """The settings to write, and what a person should know about the choices.
+@dataclass(frozen=True)
+class Source:
+    """Where what the account has is known from: the account itself unless ``offline``, files first."""
+
+    offline: bool = False
+    pools_file: Path | None = None
+    integrations_file: Path | None = None
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The settings to write, and what they were chosen from."""
+
+    values: dict[str, Any]
+    pools: list[RankedPool]
+    integrations: list[Match]
+
+
+def settle(folder: Path, given: Answers, ask: Ask | None, source: Source, show: Show) -> Settled:
+    """Settle the settings of the project in ``folder``.
 
     Given answers win, then what the settings hold already, then the connection's own; ``ask`` is None where nobody
-    can be asked.
+    can be asked. ``show`` gets what a person should see before the questions about it.
     """
     settings = load_settings(folder)
     known = connections(snowflake_folder())
@@ -59,76 +75,113 @@ def settle(
     if connection is not None and known and connection not in known:
         raise MljobError(f"no connection {connection!r}: there are {', '.join(known)}")
     own = known.get(connection or "", {})
+    files = source.pools_file, source.integrations_file
+    session = None if source.offline or None not in files else open_session(connection)
+    inventory = Inventory(session, *files, own.get("role"))
+
+    def answer(name: str, default: str | None, offered: Sequence[str] = ()) -> str | None:
+        value = getattr(given, name, None) or getattr(settings, name) or default
+        if ask is None:
+            return value
+        choices = f" ({', '.join(offered[:20])})" if offered else ""
+        return ask(f"{name.replace('_', ' ')}{choices}", value)
+
     values: dict[str, Any] = {"connection": connection}
-    for name, default in (
-        ("database", own.get("database")),
-        ("schema", own.get("schema")),
-        ("stage", DEFAULT_STAGE),
-    ):
-        value = getattr(given, name) or getattr(settings, name) or default
-        values[name] = ask(name, value) if ask is not None else value
-    values["query_warehouse"] = settings.query_warehouse or own.get("warehouse")
+    values["database"] = answer("database", own.get("database"))
+    values["schema"] = answer("schema", own.get("schema"))
+    stages = inventory.stages(values["database"], values["schema"])
+    values["stage"] = answer("stage", DEFAULT_STAGE, stages)
+    warehouses = inventory.warehouses()
+    values["query_warehouse"] = answer("query_warehouse", own.get("warehouse"), warehouses)
     plans = list(check([folder], settings).jobs)
-    pools, integrations = _rows(connection, offline, pools_file, integrations_file)
-    notes = []
+    values["compute_pool"], pools = _pools(inventory, plans, given.pool, ask, show)
+    settled = {**settings.integrations, **given.integrations}
+    chosen, matches = _integrations(inventory, plans, settled, ask, show)
+    values["integrations"] = {**given.integrations, **chosen}
+    return Settled({name: value for name, value in values.items() if value}, pools, matches)
+
+
+def _pools(
+    inventory: Inventory,
+    plans: Sequence[JobPlan],
+    given: str | None,
+    ask: Ask | None,
+    show: Show,
+) -> tuple[str | None, list[RankedPool]]:
+    """The compute pool, which is left open where nothing is known of the account, and what there is."""
+    rows, roles = inventory.pools()
+    if rows is None:
+        return given, []
     compute = _most_demanding(plans)
-    if given.pool or pools is not None:
-        values["compute_pool"] = given.pool or best_pool(pools or [], compute)
-    if pools is not None:
-        notes.append(render_pools(rank_pools(pools, compute)).rstrip("\n"))
-    if integrations is not None:
-        chosen, told = _integrations(plans, integrations, settings.integrations)
-        values["integrations"] = chosen
-        notes += told
-    return {name: value for name, value in values.items() if value}, notes
+    ranked = rank_pools(rows, compute, roles)
+    best = best_pool(ranked, compute)
+    if ranked:
+        show(pool_table(ranked))
+    if not any(pool.usable for pool in ranked):
+        show(f"no pool of this kind can be used: the system's own is {best}")
+    if ask is not None:
+        given = ask("compute pool", given or best)
+    chosen = next((pool for pool in ranked if pool.name == given), None)
+    if chosen is not None and chosen.problems:
+        show(f"warning: {chosen.name} is {'; '.join(chosen.problems)}")
+    return given or best, ranked
 
 
-def _rows(
-    connection: str | None, offline: bool, pools_file: Path | None, integrations_file: Path | None
-) -> tuple[list[Row] | None, list[Row] | None]:
-    pools = None if pools_file is None else read_rows(pools_file)
-    integrations = None if integrations_file is None else read_rows(integrations_file)
-    if not offline and (pools is None or integrations is None):
-        session = open_session(connection)
-        if pools is None:
-            pools = ask_account(session, "SHOW COMPUTE POOLS")
-        if integrations is None:
-            integrations = ask_account(session, "SHOW EXTERNAL ACCESS INTEGRATIONS")
-    return pools, integrations
-
-
-def _most_demanding(plans: list[JobPlan]) -> Compute:
+def _most_demanding(plans: Sequence[JobPlan]) -> Compute:
     """What the one pool of the settings must do: a GPU if any job needs one, and the most nodes."""
     if not plans:
         return Compute(gpu=False)
-    return max((plan.compute for plan in plans), key=lambda each: (bool(each.gpu), each.nodes))
+
+    def demand(compute: Compute) -> tuple[bool, int, float]:
+        return bool(compute.gpu), compute.nodes, compute.model.gib if compute.model else 0.0
+
+    return max((plan.compute for plan in plans), key=demand)
 
 
 def _integrations(
-    plans: list[JobPlan], rows: list[Row], settled: Mapping[str, str]
-) -> tuple[dict[str, str], list[str]]:
+    inventory: Inventory,
+    plans: Sequence[JobPlan],
+    settled: Mapping[str, str],
+    ask: Ask | None,
+    show: Show,
+) -> tuple[dict[str, str], list[Match]]:
+    """An integration for each service that has none: the only one whose rules name every host, or what a person says.
+
+    All that may do are shown, and given.
+    """
+    integrations = inventory.integrations()
+    if integrations is None:
+        return {}, []
+    chosen: dict[str, str] = {}
+    services = _services(plans)
+    matches = match_integrations(services, integrations)
+    for service in services:
+        if service in settled:
+            continue
+        offered = [match for match in matches if match.service == service]
+        if not offered:
+            show(f"{service}: no integration; mljob-codemod setup writes the SQL for one")
+            continue
+        show("\n".join(f"{service}: {match.integration} ({match.why})" for match in offered))
+        certain = [match.integration for match in offered if match.certain]
+        only = certain[0] if len(certain) == 1 else None
+        name = ask(f"integration for {service}", only) if ask is not None else only
+        if name:
+            chosen[service] = name
+        else:
+            show(f"  not set: choose by --integration {service}={offered[0].integration}")
+    return chosen, matches
+
+
+def _services(plans: Sequence[JobPlan]) -> dict[str, dict[str, None]]:
+    """The hosts of each service that the jobs reach."""
     services: dict[str, dict[str, None]] = {}
     for plan in plans:
         for service in plan.services:
             services.setdefault(service.service, {}).update(dict.fromkeys(service.hosts))
         if plan.needs_index:
-            services.setdefault("pip_install", {"pypi.org": None, "files.pythonhosted.org": None})
-    matches = match_integrations(services, rows)
-    chosen: dict[str, str] = {}
-    notes = []
-    for needed in services:
-        names = [match for match in matches if match.service == needed]
-        if needed in settled:
-            continue
-        if len(names) == 1:
-            chosen[needed] = names[0].integration
-            notes.append(f"{needed}: {names[0].integration} ({names[0].why})")
-        elif names:
-            listed = ", ".join(match.integration for match in names)
-            notes.append(f"{needed}: several may do, set one in `integrations`: {listed}")
-        else:
-            notes.append(f"{needed}: no integration; mljob-codemod setup writes the SQL for one")
-    return chosen, notes
+            services.setdefault("pip_install", {}).update(dict.fromkeys(PACKAGE_HOSTS))
+    return services
 
 
 def write_settings(folder: Path, values: Mapping[str, object]) -> Path:

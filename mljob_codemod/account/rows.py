@@ -1,4 +1,4 @@
-"""Rows of SHOW statements: from a file that someone saved, or from the account."""
+"""Rows of SHOW and DESCRIBE statements: from a file that someone saved, or from the account."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Row = dict[str, Any]
 
 
 def read_rows(file: Path) -> list[Row]:
-    """The rows of a saved answer: a list of objects, as ``snow sql --format json`` prints it.
+    """The rows of saved answers: a list of objects, as ``snow sql --format json`` prints it, or a list of such lists.
 
     Names of columns are given in small letters. Raises ``InputError`` for anything else.
     """
@@ -25,11 +25,16 @@ def read_rows(file: Path) -> list[Row]:
         raise InputError(
             str(file), "is not JSON: save it by snow sql --format json", line=line
         ) from error
-    if isinstance(content, list) and len(content) == 1 and isinstance(content[0], list):
-        content = content[0]  # several statements give a list of answers
+    if isinstance(content, list) and any(isinstance(answer, list) for answer in content):
+        # Several statements give a list of answers.
+        content = [row for rows in content for row in (rows if isinstance(rows, list) else [rows])]
     if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
         raise InputError(str(file), "must be a list of rows: save it by snow sql --format json")
     return [{str(name).lower(): value for name, value in row.items()} for row in content]
+
+
+def is_true(row: Row, column: str) -> bool:
+    return str(row.get(column, "")).lower() in ("true", "y", "yes")
 
 
 def open_session(connection: str | None) -> Any:
@@ -37,6 +42,7 @@ def open_session(connection: str | None) -> Any:
     try:
         from snowflake.connector import Error
         from snowflake.snowpark import Session
+        from snowflake.snowpark.exceptions import SnowparkClientException
     except ImportError:
         raise MljobError(
             "the Snowflake packages are missing: run pip install 'mljob-codemod[snowflake]', or work from "
@@ -47,16 +53,27 @@ def open_session(connection: str | None) -> Any:
         builder = builder.config("connection_name", connection)
     try:
         return builder.getOrCreate()
-    except Error as error:
-        first = str(error).strip().splitlines()[0]
+    except (Error, SnowparkClientException) as error:
         raise MljobError(
-            f"cannot open the connection {connection or 'default'!r}: {first}"
+            f"cannot open the connection {connection or 'default'!r}: {first_line(error)}"
         ) from None
 
 
 def ask_account(session: Any, statement: str) -> list[Row]:
-    """The rows of one SHOW statement."""
+    """The rows of one SHOW or DESCRIBE statement; ``MljobError`` where the account refuses it."""
+    from snowflake.connector import Error
+    from snowflake.snowpark.exceptions import SnowparkClientException
+
+    try:
+        rows = session.sql(statement).collect()
+    except (Error, SnowparkClientException) as error:
+        raise MljobError(f"the account refuses {statement!r}: {first_line(error)}") from None
     return [
-        {name.strip('"').lower(): value for name, value in row.as_dict().items()}
-        for row in session.sql(statement).collect()
+        {name.strip('"').lower(): value for name, value in row.as_dict().items()} for row in rows
     ]
+
+
+def first_line(error: Exception) -> str:
+    """What an error of the client says, on one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

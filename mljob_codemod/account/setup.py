@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from mljob_codemod.account.integrations import PYPI_RULE
 from mljob_codemod.account.sql import comment, identifier, qualified, string
 from mljob_codemod.config import Settings
 from mljob_codemod.errors import MljobError
@@ -15,7 +16,6 @@ from mljob_codemod.plan import JobPlan, suggested_integration
 
 ADMINISTRATORS = frozenset({"ACCOUNTADMIN", "ORGADMIN", "SECURITYADMIN"})
 """Roles that may not own services (docs: service-network-communications)."""
-PYPI_RULE = "snowflake.external_access.pypi_rule"
 PACKAGES = "pip_install"
 """The name in ``integrations`` for the installation of packages."""
 MOST_HOSTS = 100

@@ -29,6 +29,11 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def stored(name: str) -> str:
+    """A name as SHOW tells it, as an identifier: small letters count there."""
+    return identifier(name) if name == name.upper() else '"' + name.replace('"', '""') + '"'
+
+
 def qualified(name: str, *defaults: str) -> str:
     """A name of up to three parts; parts that it lacks in front come from ``defaults``."""
     parts = _PART.findall(name.lstrip("@"))
