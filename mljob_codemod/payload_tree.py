@@ -16,7 +16,7 @@ MOST_FILES = 50_000
 """Files that are looked at: that a folder of more is large is known by then."""
 
 
-@dataclass
+@dataclass(eq=False)
 class PayloadTree:
     """What of ``root`` travels: sizes by path relative to it, with ``/``; and what stays behind."""
 

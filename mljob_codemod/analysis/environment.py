@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 
-from mljob_codemod.analysis.names import External, Program, argument_at, last_name
+from mljob_codemod.analysis.names import External, Program, argument_at
 from mljob_codemod.analysis.options import RESULT_VARIABLE
 from mljob_codemod.analysis.path_values import Root
 from mljob_codemod.analysis.values import PathEvaluator
@@ -16,6 +17,7 @@ from mljob_codemod.syntax.scopes import (
     Scope,
     blocks_of,
     expressions_of,
+    last_name,
     subexpressions,
     walk,
 )
@@ -24,6 +26,7 @@ _READING = {
     "os.environ.get": "get", "os.getenv": "get", "os.environ.pop": "get",
     "os.environ.setdefault": "get", "os.environ.__getitem__": "item",
 }  # fmt: skip
+_READING_NAMES = frozenset(name.rpartition(".")[2] for name in _READING) | {"environ"}
 _ENVVAR_KEYWORDS = frozenset({"envvar", "env_var", "auto_envvar"})
 _CATCHING = frozenset({"KeyError", "LookupError", "Exception", "BaseException"})
 
@@ -65,7 +68,7 @@ def variable_reads(
 ) -> Iterator[VariableRead]:
     """Every read of an environment variable in ``modules`` whose name is written in the source."""
     for module in modules:
-        for expr, under in _walk(module.body, _Under(module.scope)):
+        for expr, under in _candidates(module):
             for index, missing in _read(expr, under, program):
                 for value in paths.values(index, under.scope):
                     node, scope = value.node, value.scope
@@ -73,6 +76,30 @@ def variable_reads(
                         # A name that is passed to a function of the project is read where it stands.
                         place = scope if scope.function is not under.scope.function else under.scope
                         yield VariableRead(value.text, place, expr, node, missing)
+
+
+@cache
+def _candidates(module: ModuleIndex) -> tuple[tuple[r.Expr, _Under], ...]:
+    """What may read a variable, by the names it is written with; the same for all jobs that reach the module."""
+    names = _READING_NAMES.union(
+        *(module.other_names.get(name, frozenset()) for name in _READING_NAMES)
+    )
+    return tuple(
+        (expr, under)
+        for expr, under in _walk(module.body, _Under(module.scope))
+        if _may_read(expr, names)
+    )
+
+
+def _may_read(expr: r.Expr, names: frozenset[str]) -> bool:
+    match expr:
+        case r.Subscript(receiver, _, _) | r.Compare(_, ("In" | "NotIn",), (receiver,), _):
+            return last_name(receiver) in names
+        case r.Call(func, args, _):
+            return last_name(func) in names or any(
+                argument.keyword in _ENVVAR_KEYWORDS for argument in args
+            )
+    return False
 
 
 def _read(expr: r.Expr, under: _Under, program: Program) -> Iterator[tuple[r.Expr, Missing]]:

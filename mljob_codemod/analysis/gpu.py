@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from mljob_codemod.analysis.constants import Device, Value
 from mljob_codemod.analysis.default_run import DefaultRun, Probes
-from mljob_codemod.analysis.names import External, Program, argument_at, last_name
+from mljob_codemod.analysis.names import External, Program, argument_at
 from mljob_codemod.analysis.options import OptionTable
 from mljob_codemod.analysis.reachability import Reachability
 from mljob_codemod.analysis.uses import (
@@ -26,7 +26,7 @@ from mljob_codemod.rules.calls import call_rules
 from mljob_codemod.rules.compute import ComputeRules, GpuUse, Keyword, Off
 from mljob_codemod.rules.uses import Need, Use, as_conditions
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site
+from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site, last_name
 
 _DEVICE_NAMES = frozenset("device DEVICE Device dev".split())
 _NOT_USES = frozenset(
@@ -266,8 +266,11 @@ class _Search:
         scope = at.scope if isinstance(at, Site) else at
 
         def fits(run: DefaultRun) -> bool | None:
+            found = value_fits(keyword.value, value, scope, run)
+            if found is False:
+                return False
             comes = run.comes_to(at) if isinstance(at, Site) else self._is_run(span, at, run)
-            return value_fits(keyword.value, value, scope, run) if comes else False
+            return found if comes else False
 
         sign = Sign(scope.module, span)
         now = fits(self.runs.with_gpu)

@@ -13,14 +13,22 @@ from functools import cached_property
 
 from mljob_codemod.analysis.constants import UNKNOWN, Value
 from mljob_codemod.analysis.default_run import DefaultRun
-from mljob_codemod.analysis.names import Definition, Program, argument_at, last_name
+from mljob_codemod.analysis.names import Definition, Program, argument_at
 from mljob_codemod.analysis.options import Option
 from mljob_codemod.analysis.path_uses import PathUse, Role
 from mljob_codemod.analysis.path_values import PathValue, Root
 from mljob_codemod.analysis.results import Results, is_cache, lies_below, normal, same_path
 from mljob_codemod.rules import Kind, Reader
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import Guard, Scope, Site, statements_around, walk, walk_statements
+from mljob_codemod.syntax.scopes import (
+    Guard,
+    Scope,
+    Site,
+    last_name,
+    statements_around,
+    walk,
+    walk_statements,
+)
 
 _FIXED_ROOTS = (Root.LITERAL, Root.SCRIPT_FOLDER, Root.WORKING_FOLDER, Root.HOME)
 _OF_THE_SYSTEM = re.compile(r"/*(dev|proc|sys|etc|tmp|var/tmp|usr|snowflake)(/|$)|-$|[\s/.]*$")

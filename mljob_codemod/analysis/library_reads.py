@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 
-from mljob_codemod.analysis.names import Definition, External, Program, last_name
+from mljob_codemod.analysis.names import Definition, External, Program
 from mljob_codemod.analysis.path_uses import PathUse, Role
 from mljob_codemod.analysis.path_values import PathValue, Root
 from mljob_codemod.analysis.values import PathEvaluator
 from mljob_codemod.rules import Argument, Reader
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import Site
+from mljob_codemod.syntax.scopes import ModuleIndex, Site, last_name
 
 _ANY_READER = Reader(
     names=("read",),
@@ -45,23 +46,34 @@ def library_reads(
     known: frozenset[r.Call],
 ) -> Iterator[PathUse]:
     """Reads by calls that are not in ``known``, those that some row is about."""
-    for site in program.sites():
-        if site.call in known or not site.call.args:
+    for module in program.modules.values():
+        for site, name, candidates in _candidates(module):
+            if site.call in known or not _is_of_library(program, site) or not runs(site):
+                continue
+            for candidate in candidates:
+                values = tuple(
+                    value
+                    for value in paths.values(candidate, site.scope)
+                    if _is_a_file(value, exists)
+                )
+                if values:
+                    shown = _shown(program, site, name)
+                    yield PathUse(Role.READ, _ANY_READER, site, shown, candidate, values)
+                    break
+
+
+@cache
+def _candidates(module: ModuleIndex) -> tuple[tuple[Site, str, tuple[r.Expr, ...]], ...]:
+    """Calls that may read, their names, and the arguments that may be paths; the same for all jobs."""
+    found = []
+    for name, sites in module.sites_by_name.items():
+        if _WRITING.search(name):
             continue
-        name = last_name(site.call.func)
-        if name is None or _WRITING.search(name):
-            continue
-        candidates = [argument.value for argument in site.call.args if _may_be_path(argument)]
-        if not candidates or not _is_of_library(program, site) or not runs(site):
-            continue
-        for candidate in candidates:
-            values = tuple(
-                value for value in paths.values(candidate, site.scope) if _is_a_file(value, exists)
-            )
-            if values:
-                shown = _shown(program, site, name)
-                yield PathUse(Role.READ, _ANY_READER, site, shown, candidate, values)
-                break
+        for site in sites:
+            arguments = tuple(each.value for each in site.call.args if _may_be_path(each))
+            if arguments:
+                found.append((site, name, arguments))
+    return tuple(sorted(found, key=lambda each: each[0].call.span))
 
 
 def _may_be_path(argument: r.Argument) -> bool:

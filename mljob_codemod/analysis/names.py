@@ -7,12 +7,13 @@ function or class. Imports, aliases, re-exports and star imports are followed; n
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple, Union
 
 from mljob_codemod.edits import Span
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import Binding, ModuleIndex, Scope, Site
+from mljob_codemod.syntax.scopes import Binding, ModuleIndex, Scope, Site, last_name
 
 _BUILTINS = frozenset(dir(builtins))
 _DEPTH = 24
@@ -68,7 +69,6 @@ class Program:
         self.modules = modules
         self._locate = locate
         self.called_elsewhere = called_elsewhere
-        self._by_called_name: dict[str, list[Site]] = {}
         self._entities: dict[tuple[r.Expr, Scope], tuple[Entity, ...]] = {}
         self._producers: dict[tuple[r.Expr, Scope], tuple[Entity, ...]] = {}
         self._callers: dict[tuple[str, Span], tuple[Site, ...]] = {}
@@ -84,15 +84,29 @@ class Program:
         for module in self.modules.values():
             yield from module.sites
 
-    def sites_named(self, name: str) -> list[Site]:
+    def sites_named(self, name: str) -> Sequence[Site]:
         """The calls whose function's last name is ``name``."""
-        if name not in self._by_called_name:
-            self._by_called_name[name] = [
-                site
-                for module in self.modules.values()
-                for site in module.sites_by_name.get(name, ())
-            ]
-        return self._by_called_name[name]
+        return self._sites_by_name.get(name, ())
+
+    @cached_property
+    def _sites_by_name(self) -> dict[str, list[Site]]:
+        found: dict[str, list[Site]] = {}
+        for module in self.modules.values():
+            for name, sites in module.sites_by_name.items():
+                found.setdefault(name, []).extend(sites)
+        return found
+
+    @cached_property
+    def _initialisers(self) -> tuple[list[Site], dict[Scope | None, list[Site]]]:
+        """The calls of an ``__init__`` by its name, and those by ``super()`` by the class they stand in."""
+        named: list[Site] = []
+        by_super: dict[Scope | None, list[Site]] = {}
+        for site in self.sites_named("__init__"):
+            if _is_super_call(site.call.func):
+                by_super.setdefault(site.scope.enclosing_class, []).append(site)
+            else:
+                named.append(site)
+        return named, by_super
 
     def sites_calling(
         self, is_wanted: Callable[[str], bool], modules: Iterable[ModuleIndex] | None = None
@@ -103,7 +117,7 @@ class Program:
         """
         for module in self.modules.values() if modules is None else modules:
             words = words_of(module, is_wanted)
-            if words:
+            if not words.isdisjoint(module.sites_by_name):
                 yield from (site for site in module.sites if last_name(site.call.func) in words)
 
     # Names
@@ -414,11 +428,12 @@ class Program:
             kinds = [scope.node for scope in (owner, *subclasses)]
             names = {"__init__", *(kind.name for kind in kinds if isinstance(kind, r.ClassDef))}
         for name in sorted(names):
-            for site in self.sites_named(name):
-                if name == "__init__" and _is_super_call(site.call.func):
-                    if site.scope.enclosing_class in subclasses:
-                        yield site
-                    continue
+            sites = self.sites_named(name)
+            if name == "__init__":
+                sites, by_super = self._initialisers
+                for scope in subclasses:
+                    yield from by_super.get(scope, ())
+            for site in sites:
                 for entity in self.entities(site.call.func, site.scope):
                     if isinstance(entity, Definition) and self._runs(entity, definition):
                         yield site
@@ -472,38 +487,10 @@ class Program:
 
 def words_of(module: ModuleIndex, is_wanted: Callable[[str], bool]) -> frozenset[str]:
     """The last names of calls in ``module`` that stand for a wanted one, new names of imports included."""
-    renamed = {
-        name
-        for scope in (module.scope, *module.scopes.values())
-        for name, bindings in scope.bindings.items()
-        if any(_stands_for(binding, is_wanted) for binding in bindings)
-    }
-    renamed |= {
-        name
-        for name, assignments in module.attributes.items()
-        if any(_names_wanted(assigned.value, is_wanted) for assigned in assignments)
-    }
-    return frozenset(renamed).union(name for name in module.sites_by_name if is_wanted(name))
-
-
-def _stands_for(binding: Binding, is_wanted: Callable[[str], bool]) -> bool:
-    if binding.kind == "import":
-        return binding.attr is not None and is_wanted(binding.attr)
-    return binding.kind == "value" and _names_wanted(binding.value, is_wanted)
-
-
-def _names_wanted(
-    value: r.Expr | r.Param | r.FunctionDef | r.ClassDef | None, is_wanted: Callable[[str], bool]
-) -> bool:
-    """Whether a wanted function is given another name: ``keep = torch.save``, ``partial(torch.save)``."""
-    match value:
-        case r.Name(name, _) | r.Attribute(_, name, _):
-            return is_wanted(name)
-        case r.Conditional(_, left, right, _) | r.Boolean(_, left, right, _):
-            return _names_wanted(left, is_wanted) or _names_wanted(right, is_wanted)
-        case r.Call(func, (first, *_), _) if last_name(func) == "partial":
-            return _names_wanted(first.value, is_wanted)
-    return False
+    called = frozenset(name for name in module.sites_by_name if is_wanted(name))
+    return called.union(
+        *(given for own, given in module.other_names.items() if is_wanted(own)),
+    )
 
 
 def argument_for(
@@ -551,14 +538,6 @@ def argument_at(call: r.Call, position: int | None, keyword: str | None) -> r.Ar
             return None
         if place == position:
             return argument
-    return None
-
-
-def last_name(func: r.Expr) -> str | None:
-    """``save`` for ``torch.save`` and for ``save``."""
-    match func:
-        case r.Name(name, _) | r.Attribute(_, name, _):
-            return name
     return None
 
 

@@ -6,10 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from mljob_codemod.analysis.names import (
-    argument_at,
-    last_name,
-)
+from mljob_codemod.analysis.names import argument_at
 from mljob_codemod.analysis.options import Option
 from mljob_codemod.analysis.path_values import (
     UNKNOWN,
@@ -18,7 +15,7 @@ from mljob_codemod.analysis.path_values import (
     root_of_text,
 )
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import Scope
+from mljob_codemod.syntax.scopes import Scope, last_name
 
 
 class PathBuilder:

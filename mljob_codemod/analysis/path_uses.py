@@ -7,7 +7,7 @@ from dataclasses import replace
 from enum import Enum
 from functools import cached_property
 
-from mljob_codemod.analysis.names import Definition, External, Program, argument_at, last_name
+from mljob_codemod.analysis.names import Definition, External, Program, argument_at
 from mljob_codemod.analysis.path_values import PathValue, Root
 from mljob_codemod.analysis.values import PathEvaluator
 from mljob_codemod.lazy_dataclass import dataclass
@@ -15,7 +15,7 @@ from mljob_codemod.rules import Argument, CallRules, Manner, PathCall, Reader, W
 from mljob_codemod.rules.calls import CallTable
 from mljob_codemod.rules.rows import Ending
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import Site
+from mljob_codemod.syntax.scopes import Site, last_name
 
 
 class Role(Enum):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field, replace
 from functools import cached_property, lru_cache
 
-from mljob_codemod.analysis.names import argument_at, last_name
+from mljob_codemod.analysis.names import argument_at
 from mljob_codemod.analysis.options import Option
 from mljob_codemod.analysis.path_uses import PathUse, Role
 from mljob_codemod.analysis.path_values import PathValue, Root
@@ -21,7 +21,7 @@ from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.rules import Kind, Manner, Reader
 from mljob_codemod.rules.cloud import output_variables
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import NOWHERE, ModuleIndex, Scope
+from mljob_codemod.syntax.scopes import NOWHERE, ModuleIndex, Scope, last_name
 
 _FIXED_ROOTS = (Root.LITERAL, Root.SCRIPT_FOLDER, Root.WORKING_FOLDER, Root.HOME)
 _DOWNLOADING = ("download", "maybe_download", "fetch", "extract", "unzip", "untar")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from fnmatch import fnmatchcase
+from functools import cache, cached_property
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from mljob_codemod.analysis.names import (
     LocalModule,
     Program,
     argument_at,
-    last_name,
+    words_of,
 )
 from mljob_codemod.analysis.path_uses import PathUse, Role
 from mljob_codemod.analysis.path_values import PathValue, Root
@@ -28,7 +29,7 @@ from mljob_codemod.rules.rows import Argument
 from mljob_codemod.rules.services import ServiceCall, ServiceRules
 from mljob_codemod.rules.uses import Condition
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site, walk, walk_statements
+from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site, last_name, walk, walk_statements
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>|;)]+")
 _LOCAL_HOSTS: Final = re.compile(
@@ -102,7 +103,7 @@ class ServiceFinder:
         self._canonical = canonical
         self._is_local = is_local
         self._optional = optional
-        self._mentioned: dict[str, set[Scope | None]] | None = None
+        self._made: dict[str, set[Scope | None]] = {}
         self._variables = dict(self._set_variables())
 
     def contacts(self, uses: Iterable[PathUse]) -> Iterator[Contact]:
@@ -138,11 +139,8 @@ class ServiceFinder:
         """The calls that may be among the rows, with the qualified names they go by."""
         kinds = frozenset(self._local_kinds())
         for module in self._program.modules.values():
-            wanted = words | kinds | _renamed(module, words)
-            every = any(
-                _fits_some(library, libraries)
-                for library in _imported_libraries(module, self._full_name)
-            )
+            wanted = words_of(module, words.__contains__) | kinds
+            every = any(_fits_some(library, libraries) for library in self._libraries(module))
             for site in module.sites:
                 name = last_name(site.call.func)
                 if every or name is None or name in wanted:
@@ -162,20 +160,22 @@ class ServiceFinder:
         """Whether reached code names the class, or one that inherits from it: else nothing calls its methods."""
         if klass is None or not isinstance(klass.node, r.ClassDef):
             return True
-        if self._mentioned is None:
-            self._mentioned = self._find_mentioned()
-        return bool(self._mentioned.get(klass.node.name, set()) - {klass})
+        name = klass.node.name
+        if name not in self._made:
+            self._made[name] = self._mentions(name)
+        return bool(self._made[name] - {klass})
 
-    def _find_mentioned(self) -> dict[str, set[Scope | None]]:
-        """By name, the classes (None: none) in whose code the name is used, as a string for ``getattr`` too."""
-        found: dict[str, set[Scope | None]] = {}
+    def _mentions(self, name: str) -> set[Scope | None]:
+        """The classes (None: none) in whose code the name is used, as a string for ``getattr`` too."""
+        found = set(self._asked_for.get(name, ()))
         for module in self._program.modules.values():
-            for scope in (module.scope, *module.scopes.values()):
-                for name in scope.identifiers:
-                    found.setdefault(name, set()).add(scope.enclosing_class)
-                if isinstance(scope.node, r.ClassDef):
-                    for base in scope.node.bases:
-                        found.setdefault(last_name(base.value) or "", set()).add(scope)
+            found |= _mentions_in(module).get(name, frozenset())
+        return found
+
+    @cached_property
+    def _asked_for(self) -> dict[str, set[Scope | None]]:
+        """By name, the classes (None: none) in whose code ``getattr`` asks for it."""
+        found: dict[str, set[Scope | None]] = {}
         for site in self._program.sites_named("getattr"):
             owner = site.scope.enclosing_class
             for argument in site.call.args[1:2]:
@@ -205,6 +205,10 @@ class ServiceFinder:
 
     def _full_name(self, name: str) -> str:
         return self._rules.canonical(self._canonical(name))
+
+    def _libraries(self, module: ModuleIndex) -> set[str]:
+        """The top-level names of what ``module`` imports, as the rules spell them."""
+        return {self._full_name(name).partition(".")[0] for name in module.imported_names}
 
     def _local_kinds(self) -> Iterator[str]:
         """The local classes that inherit from one whose making reaches a service."""
@@ -250,8 +254,7 @@ class ServiceFinder:
                     names[f"{maker}.{attr}"] = None
                 if not names and attr == "from_pretrained":
                     # A class chosen at run time: MODEL_CLASSES[args.model_type]; no other library names a method so.
-                    imported = _imported_libraries(scope.module, self._full_name)
-                    for library in sorted(imported & _HUB_LIBRARIES):
+                    for library in sorted(self._libraries(scope.module) & _HUB_LIBRARIES):
                         names[f"{library}.<name>.{attr}"] = None
                         break
             case r.Subscript(r.Attribute(value, "__dict__", _), _, _):
@@ -736,35 +739,18 @@ def _is_joined(expr: r.Expr) -> bool:
     return False
 
 
-def _renamed(module: ModuleIndex, words: frozenset[str]) -> set[str]:
-    """The names under which ``module`` imports or keeps one of ``words``."""
-    return {
-        name
-        for scope in (module.scope, *module.scopes.values())
-        for name, bindings in scope.bindings.items()
-        if name not in words
-        and any(
-            binding.attr in words
-            or (
-                isinstance(binding.value, (r.Name, r.Attribute))
-                and last_name(binding.value) in words
-            )
-            for binding in bindings
-        )
-    }
-
-
-def _imported_libraries(module: ModuleIndex, full_name: Callable[[str], str]) -> set[str]:
-    scopes = (module.scope, *module.scopes.values())
-    names = {
-        f"{binding.module}.{binding.attr}" if binding.attr else binding.module
-        for scope in scopes
-        for bindings in scope.bindings.values()
-        for binding in bindings
-        if binding.kind == "import" and not binding.level
-    }
-    names |= {star.module for star in module.stars if not star.level}
-    return {full_name(name).partition(".")[0] for name in names}
+@cache
+def _mentions_in(module: ModuleIndex) -> dict[str, set[Scope | None]]:
+    """By name, the classes (None: none) of the module in whose code it is used; the same for all jobs."""
+    found: dict[str, set[Scope | None]] = {}
+    for scope in module.all_scopes:
+        owner = scope.enclosing_class
+        for name in scope.identifiers:
+            found.setdefault(name, set()).add(owner)
+        if isinstance(scope.node, r.ClassDef):
+            for base in scope.node.bases:
+                found.setdefault(last_name(base.value) or "", set()).add(scope)
+    return found
 
 
 def _fits_some(name: str, patterns: frozenset[str]) -> bool:

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from mljob_codemod.analysis.constants import Device, Named, Special, Value
 from mljob_codemod.analysis.default_run import DefaultRun
-from mljob_codemod.analysis.names import Definition, External, Program, argument_at, last_name
+from mljob_codemod.analysis.names import Definition, External, Program, argument_at
 from mljob_codemod.edits import Span
 from mljob_codemod.rules.uses import Condition, Use, matches
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site
+from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site, first_name, last_name
 
 _CPU_WORDS = ("cpu", "mps", "meta", "xla", "tpu", "npu", "hpu", "xpu", "mlu", "numpy")
 _PLACED = ("auto", "balanced", "sequential")
@@ -185,19 +185,16 @@ class UseFinder:
 
     def _of_library(self, root: str) -> Iterator[tuple[r.Call, Scope, Site | None]]:
         for module, given in self._imported.get(root, {}).items():
-            for site in module.sites:
-                if "*" in given or _first_name(site.call.func) in given:
-                    yield site.call, site.scope, site
+            by_name = module.sites_by_first_name
+            sites = module.sites
+            if "*" not in given:
+                sites = [site for name in given for site in by_name.get(name, ())]
+                sites.sort(key=lambda site: site.call.span)
+            yield from ((site.call, site.scope, site) for site in sites)
             for decorators in self._decorators.values():
                 for decorator, scope in decorators:
-                    if scope.module is module and _first_name(decorator) in given:
+                    if scope.module is module and first_name(decorator) in given:
                         yield r.Call(decorator, (), decorator.span), scope, None
-
-
-def _first_name(func: r.Expr) -> str | None:
-    while isinstance(func, r.Attribute):
-        func = func.value
-    return func.id if isinstance(func, r.Name) else None
 
 
 def condition_holds(condition: Condition, place: Place, run: DefaultRun) -> bool | None:

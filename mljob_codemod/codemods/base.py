@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import field
+from functools import cached_property
 from pathlib import Path
 
 from mljob_codemod.analysis.names import Program
 from mljob_codemod.analysis.options import OptionTable
+from mljob_codemod.analysis.reachability import Reachability
 from mljob_codemod.analysis.values import PathEvaluator
 from mljob_codemod.config import Settings
 from mljob_codemod.discovery import shown_path
@@ -75,6 +77,11 @@ class Job:
     @property
     def script(self) -> ModuleIndex:
         return self.program.script
+
+    @cached_property
+    def reach(self) -> Reachability:
+        """What a run of the script can come to."""
+        return Reachability(self.program, self.options)
 
     def evidence(self, module: ModuleIndex, span: Span, what: str | None = None) -> Evidence:
         """A place in the source; ``what`` is the code there unless given."""

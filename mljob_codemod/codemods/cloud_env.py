@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 from mljob_codemod.analysis.environment import Missing, VariableRead, variable_reads
 from mljob_codemod.analysis.options import RESULT_VARIABLE, Option
@@ -47,8 +48,7 @@ def _look(job: Job) -> Conventions:
         known = Conventions()
         for facts in job.files:
             text = facts.source.text if facts.source is not None else ""
-            names = rules.words.search(text) is not None
-            folders = rules.folders.search(text) is not None
+            names, folders = _mentions(text)
             module = job.program.modules.get(str(facts.path)) if names or folders else None
             if module is not None and names:
                 known.reads += [
@@ -62,7 +62,19 @@ def _look(job: Job) -> Conventions:
     return known
 
 
-def _named_folders(module: ModuleIndex) -> Iterator[tuple[ModuleIndex, Span, str]]:
+@cache
+def _mentions(text: str) -> tuple[bool, bool]:
+    """Whether a source mentions a platform's variables, and its folders; the same for all jobs that reach it."""
+    rules = cloud_rules()
+    return rules.words.search(text) is not None, rules.folders.search(text) is not None
+
+
+@cache
+def _named_folders(module: ModuleIndex) -> tuple[tuple[ModuleIndex, Span, str], ...]:
+    return tuple(_find_named_folders(module))
+
+
+def _find_named_folders(module: ModuleIndex) -> Iterator[tuple[ModuleIndex, Span, str]]:
     for statement in walk_statements(module.body):
         for expr in expressions_of(statement):
             parts = list(walk(expr))
@@ -112,7 +124,7 @@ class _Moved:
     def __init__(self, job: Job) -> None:
         found = paths_of(job)
         self.results: Results = found.results
-        self.reach = found.reach
+        self.reach = job.reach
         self._uses: list[PathUse] = found.uses
         self._defaults = [
             (option.module.key, option.default.span, option)

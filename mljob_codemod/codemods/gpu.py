@@ -15,7 +15,6 @@ from mljob_codemod.analysis.gpu import (
     imagine_runs,
 )
 from mljob_codemod.analysis.model_size import ModelNeed, largest_model
-from mljob_codemod.analysis.reachability import Reachability
 from mljob_codemod.analysis.uses import UseFinder
 from mljob_codemod.codemods.base import Job
 from mljob_codemod.codemods.gpu_rules import GPU_INDEX, LARGE_MODEL, NO_GPU, RULES
@@ -184,9 +183,8 @@ def model_need(job: Job) -> ModelNeed | None:
 def search_of(job: Job) -> tuple[UseFinder, Runs]:
     """What finds calls, and the imagined runs, made once for a job."""
     if "uses" not in job.notes:
-        reach = Reachability(job.program, job.options)
         rules = compute_rules()
-        runs = imagine_runs(job.program, job.options, job.paths, reach, rules)
+        runs = imagine_runs(job.program, job.options, job.paths, job.reach, rules)
         job.notes["uses"] = (UseFinder(job.program, canonical_name, rules.libraries), runs)
     made = job.notes["uses"]
     assert isinstance(made, tuple)

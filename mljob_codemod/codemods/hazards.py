@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
-from mljob_codemod.analysis.names import External, argument_at, last_name
+from mljob_codemod.analysis.names import External, argument_at
 from mljob_codemod.analysis.path_uses import Role
 from mljob_codemod.analysis.path_values import Root
 from mljob_codemod.codemods.base import Job, ModuleEdit
@@ -29,6 +30,7 @@ from mljob_codemod.syntax.scopes import (
     ModuleIndex,
     Site,
     expressions_of,
+    last_name,
     statements_around,
     walk,
     walk_statements,
@@ -68,7 +70,7 @@ def describe(job: Job, plan: JobPlan) -> None:
 
 def _watched_calls(job: Job) -> Iterator[Finding]:
     rules = hazard_rules()
-    runs = paths_of(job).reach.runs_by_default
+    runs = job.reach.runs_by_default
     shown: set[Hazard] = set()
     for site in job.program.sites_calling(rules.__contains__):
         found = _hazard(job, site)
@@ -179,7 +181,7 @@ def _changes_of_folder(job: Job) -> Iterator[Finding]:
                 and (value.text.startswith(("/", "~")) or _HOME_OF_SOMEBODY.match(value.text))
             )
             if absolute and value.text not in made and not value.text.startswith("/tmp"):
-                if paths.reach.runs_by_default(use.site) and not _is_provided_for(use.site):
+                if job.reach.runs_by_default(use.site) and not _is_provided_for(use.site):
                     text = f"{use.name} changes to {value.text}, which a job does not have"
                     yield job.finding(
                         CHANGED_FOLDER, use.site.scope.module, use.site.call.span, text
@@ -190,7 +192,7 @@ def _changes_of_folder(job: Job) -> Iterator[Finding]:
 def _machine_paths(job: Job) -> Iterator[Finding]:
     known: set[r.Expr] | None = None
     for facts in job.files:
-        if facts.source is None or not _HOME_OF_SOMEBODY.search(facts.source.text):
+        if facts.source is None or not _names_a_home(facts.source.text):
             continue
         module = job.program.modules.get(str(facts.path))
         if module is None:
@@ -201,6 +203,12 @@ def _machine_paths(job: Job) -> Iterator[Finding]:
             if text not in known and _HOME_OF_SOMEBODY.match(str(text.value)):
                 message = f"{str(text.value)!r} is a path of one machine, which a job does not have"
                 yield job.finding(MACHINE_PATH, module, text.span, message)
+
+
+@cache
+def _names_a_home(text: str) -> bool:
+    """Whether a source mentions a path of one machine; the same for all jobs that reach it."""
+    return _HOME_OF_SOMEBODY.search(text) is not None
 
 
 def _known_paths(job: Job) -> set[r.Expr]:

@@ -44,7 +44,7 @@ def inputs_of(job: Job) -> list[Input]:
     """The inputs of a job; computed once for ``find`` and ``describe``."""
     if __name__ not in job.notes:
         paths = paths_of(job)
-        run = RunOnData(job.program, job.options, paths.reach, job.paths, _NO_PROBES, gpu=True)
+        run = RunOnData(job.program, job.options, job.reach, job.paths, _NO_PROBES, gpu=True)
         known = frozenset(use.site.call for use in paths.uses)
         more = library_reads(job.program, job.paths, run.comes_to, job.exists, known)
         finder = InputFinder(

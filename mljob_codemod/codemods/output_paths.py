@@ -8,7 +8,6 @@ from mljob_codemod.analysis.options import RESULT_VARIABLE
 from mljob_codemod.analysis.path_uses import PathUse as Use
 from mljob_codemod.analysis.path_uses import Role, UseFinder
 from mljob_codemod.analysis.path_values import PathValue, Root
-from mljob_codemod.analysis.reachability import Reachability
 from mljob_codemod.analysis.results import (
     OptionResult,
     Place,
@@ -64,15 +63,13 @@ class Findings:
 
     results: Results
     uses: list[Use]
-    reach: Reachability
 
 
 def paths_of(job: Job) -> Findings:
     """The uses of paths in a job and what they come to."""
     if "output_paths" not in job.notes:
-        reach = Reachability(job.program, job.options)
         finder = UseFinder(job.program, job.paths, call_rules())
-        uses = list(finder.uses(reach.is_reached))
+        uses = list(finder.uses(job.reach.is_reached))
         names = option_rules()
         results = ResultFinder(
             uses,
@@ -82,7 +79,7 @@ def paths_of(job: Job) -> Findings:
             defaults=job.paths.default_values,
             described_ending=lambda option: names.described_ending(option.description),
         ).find(job.options.options)
-        job.notes["output_paths"] = Findings(results, uses, reach)
+        job.notes["output_paths"] = Findings(results, uses)
     found = job.notes["output_paths"]
     assert isinstance(found, Findings)
     return found
@@ -108,7 +105,7 @@ def find(job: Job) -> Iterator[Finding]:
     for place in found.results.places:
         yield _place_finding(job, place, places)
     for use in found.results.unplaced:
-        if found.reach.runs_by_default(use.site):
+        if job.reach.runs_by_default(use.site):
             yield job.finding(
                 UNKNOWN_PATH, use.site.scope.module, use.site.call.span, _unknown_text(use)
             )
@@ -233,4 +230,4 @@ def describe(job: Job, plan: JobPlan) -> None:
     plan.output_arguments += [
         library_argument(job, option) for option in job.options.library_options
     ]
-    plan.hardcoded_outputs = hardcoded_outputs(job, found.uses, found.reach.runs_by_default)
+    plan.hardcoded_outputs = hardcoded_outputs(job, found.uses, job.reach.runs_by_default)

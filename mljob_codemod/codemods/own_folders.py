@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mljob_codemod.analysis.names import External, argument_at, last_name
-from mljob_codemod.analysis.reachability import Reachability
+from mljob_codemod.analysis.names import External, argument_at
 from mljob_codemod.codemods.base import Job, runs_in_job
 from mljob_codemod.edits import Span
 from mljob_codemod.findings import Documentation, Finding, Level, Rule
 from mljob_codemod.plan import JobPlan
 from mljob_codemod.rules.own_folders import OwnFolder, own_folders
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import Binding, ModuleIndex, Scope, Site, walk_statements
+from mljob_codemod.syntax.scopes import (
+    ModuleIndex,
+    Scope,
+    walk_statements,
+)
 
 OWN_FOLDER = Rule(
     "MLJ209",
@@ -36,11 +39,10 @@ def find(job: Job) -> Iterator[Finding]:
     imported = {
         imported.module.partition(".")[0] for facts in job.files for imported in facts.imports
     }
-    reach = Reachability(job.program, job.options)
     for rule in own_folders():
         if imported.isdisjoint(rule.packages):
             continue
-        place = _first_place(job, reach, rule)
+        place = _first_place(job, rule)
         if place is not None:
             module, span, name = place
             if job.settings.net_of(job.path) is False:
@@ -55,36 +57,16 @@ def describe(job: Job, plan: JobPlan) -> None:
     """The findings are reasons for the net; ``net.py`` weighs them together with those of others."""
 
 
-def _first_place(
-    job: Job, reach: Reachability, rule: OwnFolder
-) -> tuple[ModuleIndex, Span, str] | None:
+def _first_place(job: Job, rule: OwnFolder) -> tuple[ModuleIndex, Span, str] | None:
     found = None
-    for site in job.program.sites():
-        if not _may_lead(rule, site):
-            continue
+    for site in job.program.sites_calling(rule.ends_in):
         for name in _names(job, site.call.func, site.scope):
             if name in rule.settled:
                 return None
             if found is None and rule.matches(name) and not _told_where(rule, site.call):
-                if runs_in_job(site, job) and reach.runs_by_default(site):
+                if runs_in_job(site, job) and job.reach.runs_by_default(site):
                     found = site.scope.module, site.call.span, name
     return found or _decorated(job, rule)
-
-
-def _may_lead(rule: OwnFolder, site: Site) -> bool:
-    """Whether the call is worth resolving, by its last name or the one that it was imported by."""
-    name = last_name(site.call.func)
-    if name is None:
-        return False
-    scopes = (site.scope, site.scope.module.scope)
-    bindings = [binding for scope in scopes for binding in scope.bindings.get(name, ())]
-    aliased = [binding.attr or _last_name_of(binding) for binding in bindings]
-    return any(each is not None and rule.ends_in(each) for each in (name, *aliased))
-
-
-def _last_name_of(binding: Binding) -> str | None:
-    value = binding.value
-    return last_name(value) if isinstance(value, (r.Name, r.Attribute)) else None
 
 
 def _names(job: Job, func: r.Expr, scope: Scope) -> list[str]:

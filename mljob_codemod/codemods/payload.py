@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from mljob_codemod.codemods.base import Job
@@ -117,6 +118,18 @@ def _conda_environment(job: Job, tree: PayloadTree) -> Iterator[Finding]:
 
 
 def _keys(job: Job, tree: PayloadTree) -> Iterator[Finding]:
+    for path, line, what in _found_keys(tree):
+        message = f"{what} would be sent with this file, for all who can read the stage: take it out and revoke it"
+        yield job.finding_at(KEY_IN_PAYLOAD, path, line, message)
+
+
+@cache
+def _found_keys(tree: PayloadTree) -> tuple[tuple[Path, int, str], ...]:
+    """File, line and kind of each key in a folder; the same for all jobs that send it."""
+    return tuple(_find_keys(tree))
+
+
+def _find_keys(tree: PayloadTree) -> Iterator[tuple[Path, int, str]]:
     rules = payload_rules()
     for relative, size in tree.sizes.items():
         if not rules.may_hold_keys(relative.rpartition("/")[2], size):
@@ -128,9 +141,7 @@ def _keys(job: Job, tree: PayloadTree) -> Iterator[Finding]:
         for what, pattern in rules.tokens.items():
             found = pattern.search(text)
             if found is not None:
-                line = text.count("\n", 0, found.start()) + 1
-                message = f"{what} would be sent with this file, for all who can read the stage: take it out and revoke it"
-                yield job.finding_at(KEY_IN_PAYLOAD, tree.root / relative, line, message)
+                yield tree.root / relative, text.count("\n", 0, found.start()) + 1, what
 
 
 def _size(job: Job, tree: PayloadTree) -> Iterator[Finding]:

@@ -77,7 +77,7 @@ def find(job: Job) -> Iterator[Finding]:
 
 def _contacts(job: Job, plan: JobPlan) -> list[Contact]:
     known = paths_of(job)
-    run = DefaultRun(job.program, job.options, known.reach, job.paths, _NO_PROBES, gpu=True)
+    run = DefaultRun(job.program, job.options, job.reach, job.paths, _NO_PROBES, gpu=True)
     written = {posixpath.normpath(use.target) for use in plan.hardcoded_outputs}
     written |= {posixpath.dirname(path) for path in written} - {""}
 
@@ -93,7 +93,7 @@ def _contacts(job: Job, plan: JobPlan) -> list[Contact]:
         job.program,
         job.paths,
         run,
-        known.reach,
+        job.reach,
         service_rules(),
         call_rules().canonical,
         is_local,

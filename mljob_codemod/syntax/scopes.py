@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import field
+from functools import cached_property
 from typing import NamedTuple, Union
 
 from mljob_codemod.edits import Span
@@ -137,6 +138,89 @@ class ModuleIndex:
     def scope_of(self, node: Union[r.FunctionDef, r.ClassDef, r.Lambda, r.Comprehension]) -> Scope:
         """The scope that ``node`` opens."""
         return self.scopes[(type(node).__name__, node.span)]
+
+    @property
+    def all_scopes(self) -> Iterator[Scope]:
+        """The module's own scope and every one inside it."""
+        yield self.scope
+        yield from self.scopes.values()
+
+    @cached_property
+    def other_names(self) -> dict[str, frozenset[str]]:
+        """By the last name of a function or class, the names that the module gives it besides.
+
+        ``from torch import save as keep``, ``keep = torch.save``, ``self.keep = partial(torch.save, …)``.
+        """
+        found: dict[str, set[str]] = {}
+        for scope in self.all_scopes:
+            for name, bindings in scope.bindings.items():
+                for binding in bindings:
+                    for own in _own_names(binding):
+                        found.setdefault(own, set()).add(name)
+        for name, assignments in self.attributes.items():
+            for assigned in assignments:
+                for own in _last_names(assigned.value):
+                    found.setdefault(own, set()).add(name)
+        return {own: frozenset(names) for own, names in found.items()}
+
+    @cached_property
+    def imported_names(self) -> frozenset[str]:
+        """The qualified names of all that is imported, but for relative imports."""
+        names = {
+            f"{binding.module}.{binding.attr}" if binding.attr else binding.module
+            for scope in self.all_scopes
+            for bindings in scope.bindings.values()
+            for binding in bindings
+            if binding.kind == "import" and not binding.level
+        }
+        return frozenset(names).union(star.module for star in self.stars if not star.level)
+
+    @cached_property
+    def sites_by_first_name(self) -> dict[str, list[Site]]:
+        """The calls by the name that what is called begins with: ``torch`` for ``torch.cuda.empty_cache()``."""
+        found: dict[str, list[Site]] = {}
+        for site in self.sites:
+            name = first_name(site.call.func)
+            if name is not None:
+                found.setdefault(name, []).append(site)
+        return found
+
+
+def last_name(func: r.Expr) -> str | None:
+    """``save`` for ``torch.save`` and for ``save``."""
+    match func:
+        case r.Name(name, _) | r.Attribute(_, name, _):
+            return name
+    return None
+
+
+def first_name(func: r.Expr) -> str | None:
+    """``torch`` for ``torch.save`` and for ``torch``."""
+    while isinstance(func, r.Attribute):
+        func = func.value
+    return func.id if isinstance(func, r.Name) else None
+
+
+def _own_names(binding: Binding) -> Iterator[str]:
+    """The last names of the functions that a binding gives another name."""
+    if binding.kind == "import" and binding.attr is not None:
+        yield binding.attr
+    elif binding.kind == "value" and not isinstance(
+        binding.value, (r.Param, r.FunctionDef, r.ClassDef, type(None))
+    ):
+        yield from _last_names(binding.value)
+
+
+def _last_names(value: r.Expr) -> Iterator[str]:
+    """The last names of what a value may be: ``torch.save``, one of two, ``partial(torch.save)``."""
+    match value:
+        case r.Name(name, _) | r.Attribute(_, name, _):
+            yield name
+        case r.Conditional(_, left, right, _) | r.Boolean(_, left, right, _):
+            yield from _last_names(left)
+            yield from _last_names(right)
+        case r.Call(func, (first, *_), _) if last_name(func) == "partial":
+            yield from _last_names(first.value)
 
 
 class _Builder:

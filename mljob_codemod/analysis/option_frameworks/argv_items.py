@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mljob_codemod.analysis.names import last_name
 from mljob_codemod.analysis.options import Option
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex, walk
+from mljob_codemod.syntax.scopes import ModuleIndex, last_name, walk
 
 
 def argv_options(module: ModuleIndex) -> Iterator[Option]:
