@@ -275,7 +275,8 @@ class Project:
         while read:
             known = frozenset[str]().union(*writing.values())
             for facts in read:
-                names = names_of_writers(self.index(facts), known)
+                text = "" if facts.source is None else facts.source.text
+                names = names_of_writers(self.index(facts), text, known)
                 writing.setdefault(_module_name(facts.path), set()).update(names)
             read = [
                 facts

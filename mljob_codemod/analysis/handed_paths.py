@@ -8,10 +8,13 @@ from mljob_codemod.analysis.names import argument_at
 from mljob_codemod.rules import call_rules
 from mljob_codemod.rules.calls import mode_writes
 from mljob_codemod.syntax import records as r
+from mljob_codemod.syntax.reading import telling_words
 from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site
 
 
-def names_of_writers(module: ModuleIndex | None, known: frozenset[str]) -> Iterator[str]:
+def names_of_writers(
+    module: ModuleIndex | None, text: str, known: frozenset[str]
+) -> Iterator[str]:
     """The names of functions and classes of ``module`` that hand a parameter to a call that writes.
 
     ``known`` are such names of other modules. Names are compared, nothing is resolved: this only decides which
@@ -19,7 +22,7 @@ def names_of_writers(module: ModuleIndex | None, known: frozenset[str]) -> Itera
     """
     if module is None:
         return
-    words = call_rules().writers.words() | known
+    words = telling_words(call_rules().writers.words(), text) | known
     for name in words & module.sites_by_name.keys():
         for site in module.sites_by_name[name]:
             function = site.scope.function

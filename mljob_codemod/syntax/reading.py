@@ -11,7 +11,7 @@ import ast
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -308,15 +308,20 @@ def _works(statement: ast.stmt) -> bool:
 def _is_interesting(facts: FileFacts, text: str, called: set[str]) -> bool:
     if facts.has_guard or (facts.has_work and not _is_in_package(facts.path)):
         return True
-    words = called & _trigger_words()
-    if words - _COMMON_WORDS:
-        return True
-    if words and any(library in text for library in _LIBRARIES_OF_COMMON_WORDS):
+    if telling_words(called & _trigger_words(), text):
         return True
     from mljob_codemod.codemods import concerns
 
     libraries = {name.module.partition(".")[0] for name in facts.imports if not name.level}
     return bool(called) and concerns(libraries, text)
+
+
+def telling_words(words: Set[str], text: str) -> Set[str]:
+    """Those of ``words`` that say something of a source: common ones only with a library of theirs in its text."""
+    special = words - _COMMON_WORDS
+    if len(special) < len(words) and any(name in text for name in _LIBRARIES_OF_COMMON_WORDS):
+        return words
+    return special
 
 
 def _is_in_package(path: Path) -> bool:
