@@ -62,6 +62,7 @@ class Project:
         self._exists = cache(Path.is_file)
         self._is_folder = cache(Path.is_dir)
         self._module_file = lru_cache(maxsize=None)(self._find_module_file)
+        self.reach = cache(self._find_reach)
         self._imports: dict[tuple[Path, tuple[Path, ...]], list[_Import]] = {}
         self._resolved: dict[tuple[Path, ...], dict[tuple[str, int, str], str | None]] = {}
 
@@ -230,7 +231,7 @@ class Project:
 
     # Reach
 
-    def reach(self, script: FileFacts) -> Reach:
+    def _find_reach(self, script: FileFacts) -> Reach:
         """Everything that running ``script`` loads from the project."""
         search = self.search_path(script.path)
         reach = Reach(script, {script.path: script})

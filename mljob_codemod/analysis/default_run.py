@@ -8,6 +8,7 @@ the branches that a default run cannot take are left out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Final, NamedTuple
 
 from mljob_codemod.analysis.constants import (
@@ -529,14 +530,15 @@ def _place(binding: Binding) -> int:
     return value.span.start
 
 
-def _guards_at(module: ModuleIndex, place: int) -> list[Guard] | None:
-    """The conditions above ``place`` in its function; None where it handles an exception."""
+@cache
+def _guards_at(module: ModuleIndex, place: int) -> tuple[Guard, ...] | None:
+    """The conditions above ``place`` in its function, the same for all jobs; None where it handles an exception."""
     guards: list[Guard] = []
     body: r.Block = module.body
     while True:
         inner = _enclosing(body, place, guards)
         if inner is None:
-            return guards
+            return tuple(guards)
         match inner:
             case r.If(_, block, orelse, loop, _):
                 inside = _holds_place(block, place)

@@ -12,9 +12,7 @@ from mljob_codemod.syntax.reading import telling_words
 from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site
 
 
-def names_of_writers(
-    module: ModuleIndex | None, text: str, known: frozenset[str]
-) -> Iterator[str]:
+def names_of_writers(module: ModuleIndex | None, text: str, known: frozenset[str]) -> Iterator[str]:
     """The names of functions and classes of ``module`` that hand a parameter to a call that writes.
 
     ``known`` are such names of other modules. Names are compared, nothing is resolved: this only decides which

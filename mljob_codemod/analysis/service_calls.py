@@ -100,7 +100,8 @@ class ServiceFinder:
         self._run = run
         self._reach = reach
         self._rules = rules
-        self._canonical = canonical
+        self._full_name = cache(lambda name: rules.canonical(canonical(name)))
+        self._rows_for = cache(lambda name: tuple(rules.calls.rows_for(name)))
         self._is_local = is_local
         self._optional = optional
         self._made: dict[str, set[Scope | None]] = {}
@@ -203,9 +204,6 @@ class ServiceFinder:
             for site in sites
         )
 
-    def _full_name(self, name: str) -> str:
-        return self._rules.canonical(self._canonical(name))
-
     def _libraries(self, module: ModuleIndex) -> set[str]:
         """The top-level names of what ``module`` imports, as the rules spell them."""
         return {self._full_name(name).partition(".")[0] for name in module.imported_names}
@@ -216,7 +214,7 @@ class ServiceFinder:
             for scope in module.scopes.values():
                 if isinstance(scope.node, r.ClassDef) and scope.parent is not None:
                     for base in self._bases(Definition(scope.node, scope.parent)):
-                        if any(True for _ in self._rules.calls.rows_for(base)):
+                        if self._rows_for(base):
                             yield scope.node.name
 
     def _bases(self, definition: Definition) -> Iterator[str]:
@@ -289,7 +287,7 @@ class ServiceFinder:
     def _reached(self, site: Site, names: list[str]) -> Iterator[Reached]:
         told: set[str] = set()
         for name in names:
-            for row in self._rules.calls.rows_for(name):
+            for row in self._rows_for(name):
                 if row.service in told:
                     continue  # the first row of a service that has the name decides
                 told.add(row.service)
@@ -655,6 +653,8 @@ class ServiceFinder:
             name: service for service in self._rules.services.values() for name in service.imports
         }
         for module in self._program.modules.values():
+            if wanted.keys().isdisjoint(name.partition(".")[0] for name in module.imported_names):
+                continue
             for statement in walk_statements(module.body):
                 match statement:
                     case r.Import(names, span):

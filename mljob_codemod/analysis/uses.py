@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import NamedTuple
 
 from mljob_codemod.analysis.constants import Device, Named, Special, Value
@@ -44,7 +45,7 @@ class UseFinder:
         self, program: Program, canonical: Callable[[str], str], libraries: frozenset[str]
     ) -> None:
         self._program = program
-        self._canonical = canonical
+        self._canonical = cache(canonical)
         self._libraries = libraries
         self._named: dict[r.Expr, tuple[str, ...]] = {}
         self._aliases: dict[str, set[str]] = {}

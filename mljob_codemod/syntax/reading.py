@@ -68,7 +68,7 @@ class ImportedName:
     """Under ``try … except ImportError`` or ``if TYPE_CHECKING``."""
 
 
-@dataclass
+@dataclass(eq=False)
 class FileFacts:
     """What is known of one file. ``body`` is None until LibCST has parsed it."""
 
