@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
 from mljob_codemod.config import JobSettings, Settings
+from mljob_codemod.generated_text import INDENT, comment_text, comments, list_field, literal
 from mljob_codemod.plan import Evidence, JobPlan, OutputArgument
 from mljob_codemod.rules.payload import payload_rules
 
@@ -24,8 +25,6 @@ FILE_NAME = "submit_job.py"
 ENTRY_NAME = "job_entry.py"
 
 _MARKER = "# mljob-codemod submission, sha256:"
-_WIDTH = 88  # the formatters' default: the file lies in a project whose settings we do not know
-_INDENT = "        "
 _OWN_OPTIONS = ("--connection", "--compute-pool", "--stage", "--wait")
 
 
@@ -153,7 +152,7 @@ def _title(names: Sequence[str]) -> str:
     if len(names) > 1:
         return "one of the scripts beside it to Snowflake as an ML Job"
     # Inside a docstring: nothing that could end it, or start an escape.
-    return re.sub(r'["\\]', "'", _comment_text(names[0])) + " to Snowflake as an ML Job"
+    return re.sub(r'["\\]', "'", comment_text(names[0])) + " to Snowflake as an ML Job"
 
 
 def _settings_lines(settings: Settings) -> Iterator[str]:
@@ -176,21 +175,21 @@ def _job_table(
         settled = _settled(plan, settings)
         yield from _compute_pool(plan, settled)
         if settled.query_warehouse != settings.query_warehouse:
-            yield from _comments(["the setting query_warehouse of this script"])
-            yield f"{_INDENT}query_warehouse={literal(settled.query_warehouse or '')},"
+            yield from comments(["the setting query_warehouse of this script"])
+            yield f"{INDENT}query_warehouse={literal(settled.query_warehouse or '')},"
         if settled.args:
-            yield from _comments(["default arguments, from the settings"])
-            yield from _list_field("args", settled.args)
+            yield from comments(["default arguments, from the settings"])
+            yield from list_field("args", settled.args)
         yield from _requirements(plan)
         yield from _integrations(plan, settings)
         yield from _instances(plan, settled)
         yield from _net(plan, sometimes="net_sometimes" in _blocks(plans))
         if plan.returns:
-            yield f"{_INDENT}returns_value=True,"
+            yield f"{INDENT}returns_value=True,"
         yield from _outputs(plan.output_arguments)
         shared = _shared_options(plan)
         if shared:
-            yield from _list_field("shared_options", shared)
+            yield from list_field("shared_options", shared)
         yield "    ),"
     yield "}"
 
@@ -205,11 +204,11 @@ def _place(plan: JobPlan, folder: str, mixed: bool) -> Iterator[str]:
         elif step != ".":
             root += f" / {literal(step)}"
     if plan.method == "submit_directory":
-        yield from _comments(_folder_reasons(plan))
-    yield f"{_INDENT}root={root},"
-    yield f"{_INDENT}entrypoint={literal(plan.entrypoint)},"
+        yield from comments(_folder_reasons(plan))
+    yield f"{INDENT}root={root},"
+    yield f"{INDENT}entrypoint={literal(plan.entrypoint)},"
     if mixed and plan.method == "submit_directory":
-        yield f"{_INDENT}whole_folder=True,"
+        yield f"{INDENT}whole_folder=True,"
 
 
 def _folder_reasons(plan: JobPlan) -> Iterator[str]:
@@ -232,19 +231,19 @@ def _compute_pool(plan: JobPlan, settled: JobSettings) -> Iterator[str]:
     if settled.compute_pool:
         pool = settled.compute_pool
         notes.insert(0, "the setting compute_pool")
-    yield from _comments(notes)
-    yield f"{_INDENT}compute_pool={literal(pool)},"
+    yield from comments(notes)
+    yield f"{INDENT}compute_pool={literal(pool)},"
 
 
 def _requirements(plan: JobPlan) -> Iterator[str]:
     if plan.requirements_file is not None:
-        yield from _comments([f"the job installs {plan.requirements_file} of its folder, too"])
+        yield from comments([f"the job installs {plan.requirements_file} of its folder, too"])
     if plan.pip_requirements:
         for each in plan.installs:
             notes = [f"{each.reason.path}:{each.reason.line} {each.reason.what}"]
             notes += [f"{each.pinned_by} pins it"] if each.pinned_by else []
-            yield from _comments(notes)
-        yield from _list_field("pip_requirements", plan.pip_requirements)
+            yield from comments(notes)
+        yield from list_field("pip_requirements", plan.pip_requirements)
 
 
 def _integrations(plan: JobPlan, settings: Settings) -> Iterator[str]:
@@ -266,8 +265,8 @@ def _integrations(plan: JobPlan, settings: Settings) -> Iterator[str]:
         else:
             integrations[integration] = None
             notes.append(f"{service_name} ({reason}) by {integration}")
-    yield from _comments(notes)
-    yield from _list_field("external_access_integrations", list(integrations))
+    yield from comments(notes)
+    yield from list_field("external_access_integrations", list(integrations))
 
 
 def _instances(plan: JobPlan, settled: JobSettings) -> Iterator[str]:
@@ -276,73 +275,37 @@ def _instances(plan: JobPlan, settled: JobSettings) -> Iterator[str]:
         origin = (
             "the setting target_instances" if settled.target_instances else "found in the script"
         )
-        yield from _comments([f"nodes: {origin}"])
-        yield f"{_INDENT}target_instances={nodes},"
+        yield from comments([f"nodes: {origin}"])
+        yield f"{INDENT}target_instances={nodes},"
         if settled.min_instances is not None:
-            yield from _comments(["the job starts when this many nodes are up"])
-            yield f"{_INDENT}min_instances={settled.min_instances},"
+            yield from comments(["the job starts when this many nodes are up"])
+            yield f"{INDENT}min_instances={settled.min_instances},"
 
 
 def _net(plan: JobPlan, sometimes: bool) -> Iterator[str]:
     """Whether the job entry starts the script, and which files need that."""
     if plan.net.used:
-        yield from _comments(["job_entry.py starts it and keeps what no rewrite can:"])
-        yield from _comments(map(_evidence, plan.net.reasons[:3]))
+        yield from comments(["job_entry.py starts it and keeps what no rewrite can:"])
+        yield from comments(map(_evidence, plan.net.reasons[:3]))
         if sometimes:
-            yield f"{_INDENT}net=True,"
+            yield f"{INDENT}net=True,"
 
 
 def _outputs(arguments: Sequence[OutputArgument]) -> Iterator[str]:
     if not arguments:
         return
-    yield f"{_INDENT}outputs=["
+    yield f"{INDENT}outputs=["
     for argument in arguments:
-        yield from _comments([f"{argument.path}:{argument.line}"], _INDENT + "    ")
-        yield f"{_INDENT}    Output("
-        yield f"{_INDENT}        option={literal(argument.option)},"
+        yield from comments([f"{argument.path}:{argument.line}"], INDENT + "    ")
+        yield f"{INDENT}    Output("
+        yield f"{INDENT}        option={literal(argument.option)},"
         if argument.passed:
-            yield from _list_field("passed", argument.passed, _INDENT * 2)
+            yield from list_field("passed", argument.passed, INDENT * 2)
         if argument.position is not None:
-            yield f"{_INDENT}        position={argument.position},"
-        yield f"{_INDENT}    ),"
-    yield f"{_INDENT}],"
-
-
-def _list_field(name: str, items: Sequence[str], indent: str = _INDENT) -> Iterator[str]:
-    literals = [literal(item) for item in items]
-    line = f"{indent}{name}=[{', '.join(literals)}],"
-    # Wide characters count double for a formatter; one item a line is stable at any width.
-    if len(line) <= _WIDTH and line.isascii():
-        yield line
-    else:
-        yield f"{indent}{name}=["
-        yield from (f"{indent}    {item}," for item in literals)
-        yield f"{indent}],"
+            yield f"{INDENT}        position={argument.position},"
+        yield f"{INDENT}    ),"
+    yield f"{INDENT}],"
 
 
 def _evidence(evidence: Evidence) -> str:
     return f"{evidence.path}:{evidence.line}: {evidence.what}"
-
-
-def _comments(texts: Iterable[str], indent: str = _INDENT) -> Iterator[str]:
-    for text in texts:
-        line = f"{indent}# {_comment_text(text)}"
-        if len(line) > _WIDTH:
-            kept = line[: _WIDTH - 3].rpartition(" ")[0]
-            # A first word that is as long as this has no better end.
-            kept = kept if len(kept) > len(f"{indent}#") else line[: _WIDTH - 4]
-            line = f"{kept} ..."
-        yield line
-
-
-def _comment_text(text: str) -> str:
-    """Text of user code as one printable line."""
-    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
-
-
-def literal(text: str) -> str:
-    """A string literal with the quotes that a formatter prefers."""
-    shown = repr(text)
-    if shown[0] == '"' or text.count('"') > text.count("'"):
-        return shown
-    return '"' + shown[1:-1].replace("\\'", "'").replace('"', '\\"') + '"'

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from mljob_codemod.config import JobSettings, Settings
+from mljob_codemod.generated_text import literal
 from mljob_codemod.plan import (
     Compute,
     Evidence,
@@ -26,7 +27,6 @@ from mljob_codemod.plan import (
 from mljob_codemod.submission import (
     is_generated,
     kept_notice,
-    literal,
     render_submission,
     submission_state,
 )
