@@ -33,6 +33,15 @@ Value = Union[
     str, bytes, int, float, complex, bool, None, Special, Device, Named, tuple["Value", ...]
 ]
 UNKNOWN: Final = Special.UNKNOWN
+OF_A_JOB: Final[Mapping[str, Value]] = {
+    "os.name": "posix",
+    "sys.platform": "linux",
+    "platform.system": "Linux",
+    "sys.version_info": (3, 11),
+    "six.PY2": False,
+    "six.PY3": True,
+}
+"""What libraries say of the machine that a job runs on, and of its Python."""
 _COMPARISONS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "Equal": operator.eq,
     "NotEqual": operator.ne,

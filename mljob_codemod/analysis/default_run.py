@@ -12,6 +12,7 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from mljob_codemod.analysis.constants import (
+    OF_A_JOB,
     UNKNOWN,
     Device,
     Named,
@@ -55,6 +56,9 @@ class Probes(NamedTuple):
     devices: frozenset[str]
     never: frozenset[str]
     """Calls that ask for other hardware."""
+
+
+NO_PROBES: Final = Probes(frozenset(), frozenset(), frozenset(), frozenset())
 
 
 class DefaultRun:
@@ -117,7 +121,9 @@ class DefaultRun:
         return any(self.comes_to(site) for site in sites)
 
     def holds(self, guard: Guard, scope: Scope) -> bool | None:
-        """Whether the condition that code stands under lets it run."""
+        """Whether the condition that code stands under lets it run; a run that fails is none."""
+        if guard.fails:
+            return True
         truth = self.truth(guard.test, scope)
         return None if truth is None else truth is guard.holds
 
@@ -315,7 +321,8 @@ class DefaultRun:
             yield from self._of_option(flag, depth)
             return
         if externals:
-            yield from (Named(entity.name) for entity in externals)
+            for entity in externals:
+                yield OF_A_JOB.get(entity.name, Named(entity.name))
             return
         if attr in ("type", "index"):
             for value in self.values(receiver, scope, depth):
@@ -458,6 +465,8 @@ class DefaultRun:
             return Device("cuda") if self._gpu else Device("cpu")
         if name in probes.never:
             return False
+        if name in OF_A_JOB:
+            return OF_A_JOB[name]
         first = argument_at(call, 0, "device" if name == "torch.device" else None)
         value = None if first is None else self._one(first.value, scope, depth)
         if name == "torch.device":

@@ -204,8 +204,14 @@ class Entries:
             if not _words(start.callee) & _WORKS and not block:
                 start = self.candidates[-1].start
         guarded = "guard" if self.guards else "toplevel"
-        if not self.guards and any(self._is_working_loop(one) for one in self.body):
-            start, where = None, self.body[-1]
+        if any(self._is_working_loop(one) for one in self.body):
+            if not self.guards:
+                start, where = None, self.body[-1]
+            elif start is not None and start.launch not in BY_FRAMEWORK:
+                # The work is here; a call behind a condition only comes on top.
+                start = start if self._is_plain(start) else None
+        if start is not None and self._is_no_work(start):
+            where, start = start.statement, None
         if start is None:
             form = "guard_block" if self.guards else "toplevel"
             return Form(form, None, where or (self.guards[-1] if self.guards else None))
@@ -260,8 +266,27 @@ class Entries:
                 return found
         return fallback, False, None if fallback is None else fallback.statement
 
+    def _is_no_work(self, start: Start) -> bool:
+        """Whether a call only shows a value or gets what work would start from, by its name."""
+        if _words(start.callee) & _WORKS:
+            return False
+        prepares = isinstance(start.statement, r.Assign) and _verb(start.callee) in _PREPARES
+        return start.launch is Launch.PRINTED or (start.launch is Launch.CALL and prepares)
+
+    def _is_plain(self, start: Start) -> bool:
+        """Whether a statement of the guard stands under no condition and in no loop."""
+        waiting = [*self.body]
+        while waiting:
+            statement = waiting.pop()
+            if statement is start.statement:
+                return True
+            if isinstance(statement, (r.Try, r.With)):
+                waiting += [one for block in blocks_of(statement) for one in block]
+        return False
+
     def _is_working_loop(self, statement: r.Statement) -> bool:
-        if isinstance(statement, (r.Try, r.With)):
+        choice = self.guards and isinstance(statement, r.If) and not statement.loop
+        if choice or isinstance(statement, (r.Try, r.With)):
             return any(
                 self._is_working_loop(one) for block in blocks_of(statement) for one in block
             )

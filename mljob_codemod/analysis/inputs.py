@@ -6,10 +6,12 @@ options comes to it, and when the run neither wrote, downloaded or unpacked the 
 
 from __future__ import annotations
 
+import os.path
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from mljob_codemod.analysis.constants import UNKNOWN, Value
 from mljob_codemod.analysis.default_run import DefaultRun
@@ -17,7 +19,14 @@ from mljob_codemod.analysis.names import Definition, Program, argument_at
 from mljob_codemod.analysis.options import Option
 from mljob_codemod.analysis.path_uses import PathUse, Role
 from mljob_codemod.analysis.path_values import PathValue, Root
-from mljob_codemod.analysis.results import Results, is_cache, lies_below, normal, same_path
+from mljob_codemod.analysis.results import (
+    Results,
+    is_cache,
+    is_unknown,
+    lies_below,
+    normal,
+    same_path,
+)
 from mljob_codemod.rules import Kind, Reader
 from mljob_codemod.syntax import records as r
 from mljob_codemod.syntax.scopes import (
@@ -33,6 +42,7 @@ from mljob_codemod.syntax.scopes import (
 _FIXED_ROOTS = (Root.LITERAL, Root.SCRIPT_FOLDER, Root.WORKING_FOLDER, Root.HOME)
 _OF_THE_SYSTEM = re.compile(r"/*(dev|proc|sys|etc|tmp|var/tmp|usr|snowflake)(/|$)|-$|[\s/.]*$")
 """Files that every machine has, temporary ones, and paths of which nothing is known."""
+_BEGINS_UNKNOWN = re.compile(r"[./]*<")
 _NAMING_WORDS = re.compile(
     r"model|arch|name|dataset|task|type|backbone|encoder|tokenizer|split|lang|variant|version|id$",
     re.IGNORECASE,
@@ -151,10 +161,20 @@ class InputFinder:
             return None
         if isinstance(value.node, r.Const) and value.node.value == "":
             return None  # an empty default stands for «not given»
-        return value.text
+        return self._from_script(value) if value.root is Root.SCRIPT_FOLDER else value.text
+
+    def _from_script(self, value: PathValue) -> str:
+        """A path beside a module as seen from the script's folder."""
+        if value.scope is None:
+            return value.text
+        folder = os.path.dirname(value.scope.module.key)
+        steps = os.path.relpath(folder, os.path.dirname(self._program.script.key))
+        return value.text if steps == "." else f"{Path(steps).as_posix()}/{value.text}"
 
     def _is_path(self, use: PathUse, value: PathValue, target: str) -> bool:
         if _OF_THE_SYSTEM.match(target) and not self._is_configuration_folder(use):
+            return False
+        if _BEGINS_UNKNOWN.match(target):
             return False
         if self._exists(target.partition("?")[0]):  # what follows is a format: a.txt?format=libsvm
             return True
@@ -202,6 +222,8 @@ class InputFinder:
         text = normal(target)
         is_folder = use.rule.kind is not Kind.FILE
         for written, writer in self._written:
+            if _may_be_anywhere(written, text):
+                continue
             if writer.makes_folder:
                 own = is_folder and text == written
             else:
@@ -332,6 +354,13 @@ class InputFinder:
 
 def _is_name_of_something(option: Option) -> bool:
     return bool(_NAMING_WORDS.search(option.spelling)) and not _PATH_WORDS.search(option.spelling)
+
+
+def _may_be_anywhere(written: str, text: str) -> bool:
+    """Whether so little is known of a written path that it says nothing of ``text``."""
+    if written == text or not _BEGINS_UNKNOWN.match(written):
+        return False
+    return is_unknown(written) or os.path.dirname(written) != os.path.dirname(text)
 
 
 def _is_whole(value: PathValue) -> bool:

@@ -78,7 +78,8 @@ class UseFinder:
 
     def uses(self, is_reached: Callable[[Site], bool]) -> Iterator[PathUse]:
         """Every use of a path in the calls that a run can come to."""
-        for site in self._program.sites_calling(self._words.__contains__):
+        words = self._words | self._subclasses()
+        for site in self._program.sites_calling(words.__contains__):
             name = last_name(site.call.func)
             if name is None or not is_reached(site):
                 continue
@@ -92,6 +93,16 @@ class UseFinder:
                 rule = self._match(table, functions, receivers, name)
                 if rule is not None:
                     yield from self._uses_of(role, rule, site, shown)
+
+    def _subclasses(self) -> set[str]:
+        """The names of the project's classes that inherit from one that a rule names."""
+        return {
+            scope.node.name
+            for module in self._program.modules.values()
+            for scope in module.scopes.values()
+            if isinstance(scope.node, r.ClassDef)
+            and any(last_name(base.value) in self._words for base in scope.node.bases)
+        }
 
     def _tables(self) -> tuple[tuple[Role, CallTable[PathCall]], ...]:
         return (  # the three tables hold subclasses of PathCall and are only read here
@@ -110,8 +121,10 @@ class UseFinder:
         names = [entity.name for entity in entities if isinstance(entity, External)]
         if names:
             return names, []
-        if any(isinstance(entity, Definition) for entity in entities):
-            return None, []
+        definitions = [entity for entity in entities if isinstance(entity, Definition)]
+        if definitions:
+            bases = [base for one in definitions for base in self._inherited_constructor(one)]
+            return bases or None, []
         if not isinstance(func, r.Attribute):
             return None, []
         receivers: list[str | None] = []
@@ -124,6 +137,13 @@ class UseFinder:
         if any(value.is_path for value in values):
             receivers.insert(0, "pathlib.Path")
         return [], receivers or [None]
+
+    def _inherited_constructor(self, definition: Definition) -> Iterator[str]:
+        """The library classes that a class of the project is made by, where it says nothing of that itself."""
+        if isinstance(definition.node, r.ClassDef):
+            line = self._program.class_line(definition)
+            if not any("__init__" in klass.bindings for klass in line):
+                yield from self._external_bases(definition)
 
     def _external_bases(self, definition: Definition) -> Iterator[str]:
         for klass in self._program.class_line(definition):

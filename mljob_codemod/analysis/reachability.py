@@ -52,7 +52,9 @@ class Reachability:
         return not sites or any(self.runs_by_default(site, depth + 1) for site in sites)
 
     def may_hold(self, guard: Guard) -> bool:
-        """False when the default options decide that ``guard`` does not hold."""
+        """False when the default options decide that ``guard`` does not hold; a run that fails is none."""
+        if guard.fails:
+            return True
         truth = self.truth(guard.test)
         return truth is None or truth == guard.holds
 

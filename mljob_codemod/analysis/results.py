@@ -239,7 +239,7 @@ class ResultFinder:
         """Whether ``place`` is only read and might be anything: more likely an input than a result."""
         return all(
             use.use.role is Role.READ
-            and _is_unknown(normal(use.value.text))
+            and is_unknown(normal(use.value.text))
             and normal(use.value.text) not in written
             for use in place.uses
         )
@@ -253,7 +253,21 @@ class ResultFinder:
                 for use in place.uses
             )
             and not self._exists(place.value.text)
+            and not any(
+                same_path(text, folder) or lies_below(text, folder)
+                for folder in place.texts
+                for text in self._cached_texts
+            )
         )
+
+    @cached_property
+    def _cached_texts(self) -> set[str]:
+        """The paths of caches and downloads: the folders made for them are no results either."""
+        return {
+            normal(use.value.text)
+            for use in self._fixed
+            if use.use.role is Role.WRITE and is_cache(use.use)
+        }
 
     def _touches_results(self, use: Use, written: set[str], folders: set[str]) -> bool:
         text = normal(use.value.text)
@@ -503,7 +517,7 @@ def _fills_cache(write: Use, uses: list[Use]) -> bool:
     """Whether the write stands where a test found that the same path is not there: it is read next time."""
     tests = {use.use.site.call for use in uses if use.use.role is Role.PROBE}
     for guard in write.use.site.guards:
-        test, holds = guard
+        test, holds = guard.test, guard.holds
         while isinstance(test, r.Not):
             test, holds = test.value, not holds
         if not holds and test in tests:
@@ -539,7 +553,7 @@ def _related(text: str, others: set[str]) -> bool:
     return any(same_path(text, other) or _is_above_or_below(text, other) for other in others)
 
 
-def _is_unknown(text: str) -> bool:
+def is_unknown(text: str) -> bool:
     """Whether nothing of a path is known but where it starts: it may be anything there."""
     return re.fullmatch(r"(<[^<>]*>|[/.*?])+", text) is not None
 

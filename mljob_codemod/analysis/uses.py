@@ -19,6 +19,9 @@ _CPU_WORDS = ("cpu", "mps", "meta", "xla", "tpu", "npu", "hpu", "xpu", "mlu", "n
 _PLACED = ("auto", "balanced", "sequential")
 """Values of ``device_map`` and the like that take a GPU where there is one."""
 
+_HOLDS = {"tensorflow": ("keras",)}
+"""Libraries that are reached as an attribute of another: ``tf.keras``."""
+
 
 class Place(NamedTuple):
     """Code that uses something: a call or a decorator, and the name that it goes by."""
@@ -89,7 +92,8 @@ class UseFinder:
             self._aliases.setdefault(attr, set()).add(given)
         name = imported if attr is None else f"{imported}.{attr}"
         root = self._canonical(name).partition(".")[0]
-        self._imported.setdefault(root, {}).setdefault(module, set()).add(given)
+        for library in (root, *_HOLDS.get(root, ())):
+            self._imported.setdefault(library, {}).setdefault(module, set()).add(given)
 
     @property
     def libraries(self) -> Collection[str]:

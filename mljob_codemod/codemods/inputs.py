@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from mljob_codemod.analysis.default_run import Probes
-from mljob_codemod.analysis.inputs import Input, InputFinder, RunOnData
+from mljob_codemod.analysis.inputs import Input, InputFinder
 from mljob_codemod.analysis.library_reads import library_reads
 from mljob_codemod.analysis.path_values import Root
 from mljob_codemod.analysis.results import normal
@@ -22,8 +21,6 @@ from mljob_codemod.discovery import shown_path
 from mljob_codemod.findings import Finding, Level, Rule
 from mljob_codemod.plan import JobPlan, PathUse
 from mljob_codemod.rules.cloud import cloud_rules
-
-_NO_PROBES = Probes(frozenset(), frozenset(), frozenset(), frozenset())
 
 _TABLES = (
     ".csv",
@@ -44,14 +41,13 @@ def inputs_of(job: Job) -> list[Input]:
     """The inputs of a job; computed once for ``find`` and ``describe``."""
     if __name__ not in job.notes:
         paths = paths_of(job)
-        run = RunOnData(job.program, job.options, job.reach, job.paths, _NO_PROBES, gpu=True)
         known = frozenset(use.site.call for use in paths.uses)
-        more = library_reads(job.program, job.paths, run.comes_to, job.exists, known)
+        more = library_reads(job.program, job.paths, paths.run.comes_to, job.exists, known)
         finder = InputFinder(
             job.program,
             [*paths.uses, *more],
             paths.results,
-            runs=run.comes_to,
+            runs=paths.run.comes_to,
             exists=job.exists,
             defaults=job.paths.default_values,
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mljob_codemod.analysis.default_run import NO_PROBES
+from mljob_codemod.analysis.inputs import RunOnData
 from mljob_codemod.analysis.options import RESULT_VARIABLE
 from mljob_codemod.analysis.path_uses import PathUse as Use
 from mljob_codemod.analysis.path_uses import Role, UseFinder
@@ -63,6 +65,7 @@ class Findings:
 
     results: Results
     uses: list[Use]
+    run: RunOnData
 
 
 def paths_of(job: Job) -> Findings:
@@ -79,7 +82,8 @@ def paths_of(job: Job) -> Findings:
             defaults=job.paths.default_values,
             described_ending=lambda option: names.described_ending(option.description),
         ).find(job.options.options)
-        job.notes["output_paths"] = Findings(results, uses)
+        run = RunOnData(job.program, job.options, job.reach, job.paths, NO_PROBES, gpu=True)
+        job.notes["output_paths"] = Findings(results, uses, run)
     found = job.notes["output_paths"]
     assert isinstance(found, Findings)
     return found
@@ -230,4 +234,4 @@ def describe(job: Job, plan: JobPlan) -> None:
     plan.output_arguments += [
         library_argument(job, option) for option in job.options.library_options
     ]
-    plan.hardcoded_outputs = hardcoded_outputs(job, found.uses, job.reach.runs_by_default)
+    plan.hardcoded_outputs = hardcoded_outputs(job, found.uses, found.run)

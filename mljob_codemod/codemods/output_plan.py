@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from mljob_codemod.analysis.default_run import DefaultRun
 from mljob_codemod.analysis.options import RESULT_VARIABLE, LibraryOption, Option
 from mljob_codemod.analysis.path_uses import PathUse as Use
 from mljob_codemod.analysis.path_uses import Role
@@ -18,7 +17,7 @@ from mljob_codemod.codemods.edit_builder import inside_path
 from mljob_codemod.plan import OutputArgument, PathUse
 from mljob_codemod.source import Source
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import Site
+from mljob_codemod.syntax.scopes import NOWHERE
 
 
 def output_argument(job: Job, result: OptionResult) -> OutputArgument:
@@ -79,21 +78,25 @@ def _default_text(option: Option, source: Source) -> str | None:
     return source.snippet(option.default.span)
 
 
-def hardcoded_outputs(job: Job, uses: list[Use], runs: Callable[[Site], bool]) -> list[PathUse]:
-    """The paths of results that the source fixes, in the calls that a run without options makes."""
+def hardcoded_outputs(job: Job, uses: list[Use], run: DefaultRun) -> list[PathUse]:
+    """The paths of results that the source fixes, in the calls that ``run`` makes."""
     entries: list[tuple[Use, PathValue]] = []
     folders: list[tuple[Use, PathValue]] = []
+    cached: list[str] = []
     for use in uses:
-        if use.role is not Role.WRITE or is_cache(use):
+        if use.role is not Role.WRITE:
             continue
-        fixed = [value for value in use.values if _is_fixed(value)]
+        if is_cache(use):
+            cached += [normal(value.text) for value in use.values if _is_fixed(value)]
+            continue
+        fixed = [value for value in use.values if _is_fixed(value) and _stands(value, use, run)]
         if not fixed or any(value.root is Root.OPTION or value.components for value in use.values):
             continue
-        if runs(use.site):
+        if run.comes_to(use.site):
             (folders if use.makes_folder else entries).extend(
                 (use, value) for value in _completed(fixed)
             )
-    texts = [normal(value.text) for _, value in entries]
+    texts = [*(normal(value.text) for _, value in entries), *cached]
     for use, value in folders:
         folder = normal(value.text)
         if not any(text == folder or text.startswith(f"{folder}/") for text in texts):
@@ -114,6 +117,17 @@ def _completed(values: list[PathValue]) -> list[PathValue]:
             other.text != value.text and other.text.startswith(value.text) for other in values
         )
     ]
+
+
+def _stands(value: PathValue, use: Use, run: DefaultRun) -> bool:
+    """Whether the run can come to the expression that fixes the path, where that is not the call itself."""
+    if value.node is None or value.scope is None or value.node.span == NOWHERE:
+        return True
+    call = use.site.call.span
+    if value.scope.module is use.site.scope.module:
+        if call.start <= value.node.span.start < call.end:
+            return True
+    return run.stands(value.node.span.start, value.scope) is not False
 
 
 def _is_fixed(value: PathValue) -> bool:

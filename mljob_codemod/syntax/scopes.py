@@ -37,10 +37,14 @@ class Binding(NamedTuple):
 
 
 class Guard(NamedTuple):
-    """A condition that code stands under: the test and whether it must hold or fail."""
+    """A condition that code stands under: the test and whether it must hold or fail.
+
+    With ``fails`` the run ends in an error where the condition is another.
+    """
 
     test: r.Expr
     holds: bool
+    fails: bool = False
 
 
 @dataclass(eq=False)
@@ -493,10 +497,37 @@ def early_exit(statement: r.Statement) -> Guard | None:
     """``if test: return`` puts all that follows under «test does not hold»."""
     if not isinstance(statement, r.If) or statement.loop or statement.orelse or not statement.body:
         return None
-    leaves = isinstance(statement.body[-1], (r.Return, r.Raise)) or (
-        isinstance(statement.body[-1], r.Simple) and statement.body[-1].kind == "Continue"
-    )
-    return Guard(statement.test, False) if leaves else None
+    last = statement.body[-1]
+    complains = any(_is_complaint(one) for one in statement.body)
+    fails = isinstance(last, r.Raise) or _is_exit(last) or (complains and _is_bare_return(last))
+    leaves = isinstance(last, r.Return) or (isinstance(last, r.Simple) and last.kind == "Continue")
+    return Guard(statement.test, False, fails) if fails or leaves else None
+
+
+def _is_bare_return(statement: r.Statement) -> bool:
+    return isinstance(statement, r.Return) and statement.value is None
+
+
+def _is_complaint(statement: r.Statement) -> bool:
+    """Whether ``statement`` tells a person that something is wrong: ``logger.error(…)``."""
+    match statement:
+        case r.ExprStatement(r.Call(r.Attribute(_, name, _), _, _), _):
+            return name in ("error", "critical", "print_help", "print_usage")
+    return False
+
+
+def _is_exit(statement: r.Statement) -> bool:
+    """Whether ``statement`` ends the process, or is ``parser.error(…)``, which does."""
+    match statement:
+        case r.ExprStatement(r.Call(r.Name("exit" | "quit"), _, _), _):
+            return True
+        case r.ExprStatement(
+            r.Call(r.Attribute(r.Name("sys" | "os"), "exit" | "_exit", _), _, _), _
+        ):
+            return True
+        case r.ExprStatement(r.Call(r.Attribute(r.Name("parser" | "ap"), "error", _), _, _), _):
+            return True
+    return False
 
 
 def subexpressions(value: r.Expr) -> Iterator[r.Expr]:

@@ -13,6 +13,9 @@ _SWITCH_ACTIONS = (
     "store_true store_false store_const append_const count help version BooleanOptionalAction"
 ).split()
 
+_DECLARING = ("add_argument", "add_option")
+_PARSERS = ("ArgumentParser", "OptionParser", "add_argument_group")
+
 
 def argparse_options(program: Program) -> Iterator[Option]:
     """What ``add_argument`` and ``add_option`` declare; ``set_defaults`` counts for every parser."""
@@ -23,9 +26,7 @@ def argparse_options(program: Program) -> Iterator[Option]:
         if argument.keyword is not None
     }
     positions: dict[str, int] = {}
-    for site in (*program.sites_named("add_argument"), *program.sites_named("add_option")):
-        if not isinstance(site.call.func, r.Attribute):
-            continue
+    for site in _declaring_sites(program):
         strings = tuple(
             argument.value.value
             for argument in site.call.args
@@ -36,6 +37,27 @@ def argparse_options(program: Program) -> Iterator[Option]:
         if not strings:
             continue
         yield _argparse_option(site, strings, overrides, positions)
+
+
+def _declaring_sites(program: Program) -> Iterator[Site]:
+    """The calls of ``parser.add_argument``, and of a variable that stands for it: ``arg("--epochs")``."""
+    for method in _DECLARING:
+        for site in program.sites_named(method):
+            if isinstance(site.call.func, r.Attribute):
+                yield site
+    for module in dict.fromkeys(
+        site.scope.module for kind in _PARSERS for site in program.sites_named(kind)
+    ):
+        for scope in (module.scope, *module.scopes.values()):
+            for name, bindings in scope.bindings.items():
+                if any(_is_method(binding.value) for binding in bindings):
+                    yield from (
+                        site for site in module.sites_by_name.get(name, ()) if site.scope is scope
+                    )
+
+
+def _is_method(value: object) -> bool:
+    return isinstance(value, r.Attribute) and value.attr in _DECLARING
 
 
 def _argparse_option(

@@ -9,6 +9,8 @@ from mljob_codemod.analysis.names import External, Program, argument_at
 from mljob_codemod.analysis.options import Option, text_of
 from mljob_codemod.syntax import records as r
 
+_NULL = ("null", "Null", "NULL", "~")
+
 
 def hydra_options(
     program: Program, read_text: Callable[[str, str], str | None]
@@ -45,9 +47,9 @@ def hydra_options(
                     dest=key.rpartition(".")[2],
                     scope=scope.parent,
                     declaration=decorator,
-                    default=r.Const(value, decorator.span),
+                    default=None if value in _NULL else r.Const(value, decorator.span),
                     switch=not value
-                    or value.lower() in ("true", "false", "null", "~")
+                    or value.lower() in ("true", "false")
                     or value.replace(".", "").replace("-", "").isdigit(),
                 )
 
