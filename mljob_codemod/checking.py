@@ -55,13 +55,14 @@ def check(paths: Sequence[Path], settings: Settings, progress: Progress | None =
     findings: dict[tuple[object, ...], Finding] = {}
     plans: list[JobPlan] = []
     sources: dict[str, Source] = {}
-    for script in project.scripts(given):
+    for script in project.scripts(given, any_given=settings.remote is not None):
         job, plan = open_job(project, script, settings)
         found = list(job_findings(job))
         for finding in found:
             key = (finding.code, finding.location, finding.message, finding.job)
             findings.setdefault(key, finding)
-        plan.net = net_of(found, settings.net_of(script.path))
+        if plan.method in ("submit_file", "submit_directory"):
+            plan.net = net_of(found, settings.net_of(script.path))
         plans.append(plan)
         for facts in job.files:
             if facts.source is not None:
@@ -120,6 +121,14 @@ def open_job(project: Project, script: FileFacts, settings: Settings) -> tuple[J
         compute_pool=settled.compute_pool or plan.compute.compute_pool,
         nodes=settled.target_instances or plan.compute.nodes,
     )
+    if settings.remote is not None and script.source is not None:
+        from mljob_codemod.remote import remote_function  # of no use to other runs
+
+        others = [path for path in reach.files if path != script.path]
+        plan.remote = remote_function(settings.remote, script.source, others, tuple(reach.roots))
+        plan.method = "remote"
+    elif settled.source is not None:
+        plan.method, plan.source = "submit_from_stage", settled.source
     return job, plan
 
 

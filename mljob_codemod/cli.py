@@ -126,7 +126,7 @@ def _codes(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tu
 
 def _variable(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     if value is not None and not value.isidentifier():
-        raise click.BadParameter(f"{value!r} is not the name of a variable")
+        raise click.BadParameter(f"{value!r} is no name in Python")
     return value
 
 
@@ -215,6 +215,12 @@ def check(
 
 @cli.command(short_help="Rewrite scripts and write submit_job.py.")
 @_common
+@click.option(
+    "--remote",
+    metavar="FUNCTION",
+    callback=_variable,
+    help="Write submit_FUNCTION.py, whose job calls that function of the one file given.",
+)
 @click.option("--diff", is_flag=True, help="Print the changes as a unified diff; write nothing.")
 @click.option(
     "--check", "check_only", is_flag=True, help="Write nothing; exit 1 if anything would change."
@@ -238,11 +244,14 @@ def apply(
       mljob-codemod apply --diff
       mljob-codemod apply train.py
       mljob-codemod apply train.py --return model
+      mljob-codemod apply train.py --remote fit
       mljob-codemod apply --diff train.py | patch -p1
     """
     if diff and output_format == "json":
         raise click.UsageError("--diff and --output-format json exclude each other")
     paths = paths or (Path(),)
+    if options["remote"] and (len(paths) != 1 or not paths[0].is_file()):
+        raise click.UsageError("--remote takes one file: the one that defines the function")
     settings = _settings(paths, options)
     report = _check(paths, settings)
     from mljob_codemod.converting import convert

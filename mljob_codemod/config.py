@@ -31,6 +31,8 @@ class JobSettings:
     """Variable to return from the job (the key is ``return``)."""
     root: str | None = None
     """Folder that becomes the payload, relative to the settings file."""
+    source: str | None = None
+    """Where that folder lies on a stage: the job takes it from there, and nothing is sent."""
     compute_pool: str | None = None
     query_warehouse: str | None = None
     target_instances: int | None = None
@@ -77,6 +79,8 @@ class Settings:
     """Settings of single scripts by their path relative to the settings file, with ``/``."""
     return_name: str | None = None
     """Variable to return, for every script without a setting of its own (``--return``)."""
+    remote: str | None = None
+    """Function of the one given file that the job calls, instead of running the file (``--remote``)."""
     exclude_here: tuple[str, ...] = ()
     """Patterns of ``--exclude``: as in a .gitignore in the working directory."""
     force_exclude: bool = False
@@ -255,6 +259,14 @@ class _Reader:
             raise self.fail(keys, f"{keys[-1]!r} must be the name of a variable, not {text!r}")
         return text
 
+    def stage_path(self, keys: tuple[str, ...], value: object) -> str:
+        text = self.string(keys, value)
+        if not text.startswith("@"):
+            raise self.fail(
+                keys, f'{keys[-1]!r} must be a place on a stage such as "@CODE/project"'
+            )
+        return text.rstrip("/")
+
     def switch(self, keys: tuple[str, ...], value: object) -> bool:
         if not isinstance(value, bool):
             raise self.wrong(keys, "true or false", value)
@@ -317,7 +329,13 @@ def _read_settings(path: Path, table: Mapping[str, Any] | None, keys: tuple[str,
         "min_instances": reader.count,
         "net": reader.net,
     }
-    of_job = {"args": reader.strings, "return": reader.name, "root": reader.string, **shared}
+    of_job = {
+        "args": reader.strings,
+        "return": reader.name,
+        "root": reader.string,
+        "source": reader.stage_path,
+        **shared,
+    }
 
     def read_jobs(at: tuple[str, ...], value: object) -> dict[str, JobSettings]:
         jobs = {}

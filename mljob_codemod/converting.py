@@ -22,11 +22,11 @@ from mljob_codemod.plan import Evidence, JobPlan, OutputArgument, Package, Servi
 from mljob_codemod.project import Project
 from mljob_codemod.source import Source
 from mljob_codemod.submission import (
-    FILE_NAME,
     entry_path,
     kept_notice,
     render_entry,
     render_submission,
+    submission_name,
     submission_state,
 )
 from mljob_codemod.syntax.reading import facts_of
@@ -136,7 +136,8 @@ def _groups(plans: Sequence[JobPlan], report: Report) -> list[list[JobPlan]]:
 
 def _submission_path(plan: JobPlan) -> str:
     folder = plan.script.rpartition("/")[0]
-    return f"{folder}/{FILE_NAME}" if folder else FILE_NAME
+    name = submission_name(plan)
+    return f"{folder}/{name}" if folder else name
 
 
 def _change_set(plans: Sequence[JobPlan], report: Report, settings: Settings) -> ChangeSet | None:
@@ -153,7 +154,11 @@ def _change_set(plans: Sequence[JobPlan], report: Report, settings: Settings) ->
     ]
     lines = {change.shown: _line_numbers(change) for change in changes}
     plans = [_after_rewrite(plan, lines) for plan in plans]
-    notices: list[str] = []
+    notices = [
+        f"{use.path}:{use.line}: reads {use.target}, which the job of a function does not get: read it from a stage"
+        for plan in plans
+        for use in (plan.local_inputs if plan.remote is not None else ())
+    ]
     kept: list[FileChange] = []
     by_folder: dict[str, list[JobPlan]] = {}
     for plan in plans:

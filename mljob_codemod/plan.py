@@ -203,11 +203,28 @@ class Net:
     reasons: tuple[Evidence, ...] = ()
 
 
+@dataclass(frozen=True)
+class RemoteFunction:
+    """A function that the job calls, instead of running the script.
+
+    ``module`` is where the job finds it; ``imports`` are the files and folders that are sent, each with its name for
+    imports. ``parameters`` are told with whether they must be given; ``session`` is the one that takes a session.
+    """
+
+    name: str
+    line: int
+    module: str
+    imports: tuple[tuple[str, str], ...]
+    parameters: tuple[tuple[str, bool], ...] = ()
+    session: str | None = None
+
+
 @dataclass
 class JobPlan:
     """All that is known of one job. ``script`` names it; ``root`` is the folder that becomes the payload.
 
-    ``entrypoint`` is the script relative to ``root``; ``method`` is ``submit_file`` or ``submit_directory``.
+    ``entrypoint`` is the script relative to ``root``; ``method`` is ``submit_file``, ``submit_directory``,
+    ``submit_from_stage`` where the code lies on a stage, in ``source``, or ``remote`` for a single function.
     """
 
     script: str
@@ -239,6 +256,8 @@ class JobPlan:
     distributed: str = "none"
     distribution: Distribution | None = None
     net: Net = field(default_factory=Net)
+    source: str | None = None
+    remote: RemoteFunction | None = None
     sessions: list[Evidence] = field(default_factory=list)
     cloud_env: list[Evidence] = field(default_factory=list)
     script_options: list[str] = field(default_factory=list)

@@ -68,18 +68,18 @@ class Project:
 
     # Scripts
 
-    def scripts(self, given: set[Path]) -> list[FileFacts]:
+    def scripts(self, given: set[Path], *, any_given: bool = False) -> list[FileFacts]:
         """The files that are run themselves, in the order of their names.
 
-        A file that is named by the user counts when it does anything by itself; one found in a folder
-        only when nothing imports it, or when it plainly starts a program.
+        A file that is named by the user counts when it does anything by itself, or with ``any_given``; one found in a
+        folder only when nothing imports it, or when it plainly starts a program.
         """
         imported = self._imported_files()
         found = []
         for path, facts in sorted(self.files.items()):
             if facts.error is not None or facts.source is None or facts.source.skipped:
                 continue
-            runs = facts.has_guard or facts.has_work
+            runs = facts.has_guard or facts.has_work or any_given
             if path not in given:
                 if path.name == "__init__.py" or (
                     not facts.has_guard and not self._uses_packages(facts)

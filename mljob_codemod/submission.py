@@ -18,7 +18,7 @@ from typing import Literal
 
 from mljob_codemod.config import JobSettings, Settings
 from mljob_codemod.generated_text import INDENT, comment_text, comments, list_field, literal
-from mljob_codemod.plan import Evidence, JobPlan, OutputArgument
+from mljob_codemod.plan import Evidence, JobPlan, OutputArgument, RemoteFunction
 from mljob_codemod.rules.payload import payload_rules
 
 FILE_NAME = "submit_job.py"
@@ -32,18 +32,24 @@ def render_submission(plans: Sequence[JobPlan], settings: Settings, folder: str)
     """The text of the ``submit_job.py`` in ``folder`` for jobs whose scripts lie in that folder."""
     names = [posixpath.relpath(plan.script, folder) for plan in plans]
     values = {
-        "TITLE": _title(names),
-        "USAGE": f"python {FILE_NAME} {'SCRIPT ' * (len(plans) > 1)}[--wait] [-- ARGUMENTS ...]",
+        "TITLE": _title(names, plans[0].remote),
+        "USAGE": _usage(plans),
         "SETTINGS": "\n".join(_settings_lines(settings)),
         "NET": str(settings.net_seconds),
         "NEVER": "\n".join(f"    {literal(name)}," for name in payload_rules().not_sent),
         "ROOT": ", ".join(map(literal, payload_rules().not_sent_from_root)),
         "JOBS": "\n".join(_job_table(plans, names, settings, folder)),
+        **_remote_values(plans[0].remote, settings),
     }
     # One pass: a script's name may look like a placeholder.
     blocks = _blocks(plans) | _settings_blocks(plans, settings)
     body = re.sub(r"\$([A-Z]+)\b", lambda m: values[m[1]], _template(blocks))
     return f"{_MARKER}{_digest(body)}\n{body}"
+
+
+def submission_name(plan: JobPlan) -> str:
+    """The file that submits a job: one for all scripts of a folder, one for each function."""
+    return FILE_NAME if plan.remote is None else f"submit_{plan.remote.name}.py"
 
 
 def entry_path(submission: str) -> str:
@@ -84,24 +90,29 @@ def _digest(body: str) -> str:
 
 def _blocks(plans: Sequence[JobPlan]) -> frozenset[str]:
     """The names of the template's blocks that these jobs need."""
-    blocks = {"several" if len(plans) > 1 else "single"}
-    methods = {plan.method for plan in plans}
-    nets = {plan.net.used for plan in plans}
+    if plans[0].remote is not None:
+        return _remote_blocks(plans[0].remote)
+    blocks = {"script", "several" if len(plans) > 1 else "single"}
+    sent = [plan for plan in plans if plan.source is None]
+    if len(sent) < len(plans):
+        blocks |= {"from_stage", "sometimes_from_stage" if sent else "always_from_stage"}
+    methods = {plan.method for plan in sent}
+    nets = {plan.net.used for plan in sent}
     if "submit_directory" in methods:
         blocks.add("directory")
     if len(methods) > 1:
         blocks.add("mixed")
-    files = {plan.net.used for plan in plans if plan.method == "submit_file"}
+    files = {plan.net.used for plan in sent if plan.method == "submit_file"}
     if methods == {"submit_file"} and nets == {False}:
         blocks.add("file_only")
     elif False in files:
         blocks.add("either_net" if True in nets else "either")
-    if "file_only" not in blocks:
+    if sent and "file_only" not in blocks:
         blocks.add("payload")
         blocks.add("net" if True in nets else "direct")
     if True in nets:
         blocks.add("net_sometimes" if False in nets else "net_always")
-        laid_out = {plan.method for plan in plans if _sends_folder(plan)}
+        laid_out = {plan.method for plan in sent if _sends_folder(plan)}
         blocks.add("lay_out_either" if len(laid_out) > 1 else f"lay_out_{laid_out.pop()}")
     outputs = any(plan.output_arguments for plan in plans)
     blocks.add("outputs" if outputs else "no_outputs")
@@ -110,12 +121,19 @@ def _blocks(plans: Sequence[JobPlan]) -> frozenset[str]:
     return frozenset(blocks)
 
 
+def _remote_blocks(function: RemoteFunction) -> frozenset[str]:
+    """The same for a function."""
+    return frozenset({"remote", "single"} | ({"remote_session"} if function.session else set()))
+
+
 def _settings_blocks(plans: Sequence[JobPlan], settings: Settings) -> frozenset[str]:
     """The same for the settings."""
     own = {_settled(plan, settings).query_warehouse for plan in plans} - {settings.query_warehouse}
     blocks = {"own_warehouse" if own else "one_warehouse"}
     if settings.image is not None:
         blocks.add("runtime")
+    if settings.python is not None and plans[0].remote is not None:
+        blocks.add("remote_python")
     return frozenset(blocks)
 
 
@@ -148,11 +166,32 @@ def _shared_options(plan: JobPlan) -> list[str]:
     return [option for option in _OWN_OPTIONS if option in plan.script_options]
 
 
-def _title(names: Sequence[str]) -> str:
+def _title(names: Sequence[str], function: RemoteFunction | None) -> str:
     if len(names) > 1:
-        return "one of the scripts beside it to Snowflake as an ML Job"
+        return "Submit one of the scripts beside it to Snowflake as an ML Job"
     # Inside a docstring: nothing that could end it, or start an escape.
-    return re.sub(r'["\\]', "'", comment_text(names[0])) + " to Snowflake as an ML Job"
+    name = re.sub(r'["\\]', "'", comment_text(names[0]))
+    if function is not None:
+        return f"Call {function.name} of {name} in Snowflake, as an ML Job"
+    return f"Submit {name} to Snowflake as an ML Job"
+
+
+def _usage(plans: Sequence[JobPlan]) -> str:
+    given = "[-- ARGUMENTS ...]" if plans[0].remote is None else "[NAME=VALUE ...]"
+    return f"python {submission_name(plans[0])} {'SCRIPT ' * (len(plans) > 1)}[--wait] {given}"
+
+
+def _remote_values(function: RemoteFunction | None, settings: Settings) -> dict[str, str]:
+    """What stands in the program of a function alone."""
+    if function is None:
+        return {}
+    return {
+        "FUNCTION": literal(function.name),
+        "CALLED": function.name,
+        "MODULE": literal(function.module),
+        "SESSION": literal(function.session or ""),
+        "PYTHON": "(" + ", ".join((settings.python or "").split(".")[:2]) + ")",
+    }
 
 
 def _settings_lines(settings: Settings) -> Iterator[str]:
@@ -170,45 +209,71 @@ def _job_table(
     mixed = len({plan.method for plan in plans}) > 1
     yield "JOBS = {"
     for plan, name in zip(plans, names, strict=True):
-        yield f"    {literal(name)}: Job("
-        yield from _place(plan, folder, mixed)
+        yield f"    {literal(plan.remote.name if plan.remote else name)}: Job("
+        if plan.remote is None:
+            yield from _place(plan, folder, mixed)
+        else:
+            yield from _sent_modules(plan.remote, name, folder)
         settled = _settled(plan, settings)
         yield from _compute_pool(plan, settled)
         if settled.query_warehouse != settings.query_warehouse:
             yield from comments(["the setting query_warehouse of this script"])
             yield f"{INDENT}query_warehouse={literal(settled.query_warehouse or '')},"
-        if settled.args:
+        if settled.args and plan.remote is None:
             yield from comments(["default arguments, from the settings"])
             yield from list_field("args", settled.args)
         yield from _requirements(plan)
         yield from _integrations(plan, settings)
         yield from _instances(plan, settled)
         yield from _net(plan, sometimes="net_sometimes" in _blocks(plans))
-        if plan.returns:
+        if plan.returns or plan.remote:
             yield f"{INDENT}returns_value=True,"
-        yield from _outputs(plan.output_arguments)
-        shared = _shared_options(plan)
-        if shared:
-            yield from list_field("shared_options", shared)
+        if plan.remote is None:
+            yield from _outputs(plan.output_arguments)
+            shared = _shared_options(plan)
+            if shared:
+                yield from list_field("shared_options", shared)
         yield "    ),"
     yield "}"
 
 
 def _place(plan: JobPlan, folder: str, mixed: bool) -> Iterator[str]:
     """Which files the job gets."""
-    root = "HERE"
-    steps = posixpath.relpath(plan.root, folder).split("/")
-    for step in steps:
-        if step == "..":
-            root += ".parent"
-        elif step != ".":
-            root += f" / {literal(step)}"
     if plan.method == "submit_directory":
         yield from comments(_folder_reasons(plan))
-    yield f"{INDENT}root={root},"
+    yield f"{INDENT}root={_from_here(plan.root, folder)},"
     yield f"{INDENT}entrypoint={literal(plan.entrypoint)},"
-    if mixed and plan.method == "submit_directory":
+    if plan.source is not None:
+        yield from comments(["taken from there as it is: put it there again after each apply"])
+        yield f"{INDENT}source={literal(plan.source)},"
+    elif mixed and plan.method == "submit_directory":
         yield f"{INDENT}whole_folder=True,"
+
+
+def _sent_modules(function: RemoteFunction, name: str, folder: str) -> Iterator[str]:
+    """The modules that the job of a function gets, and what the function takes."""
+    yield from comments([f"{name}:{function.line} defines it; sent with what it imports"])
+    yield f"{INDENT}imports=["
+    for path, module in function.imports:
+        yield f"{INDENT}    ({_from_here(path, folder)}, {literal(module)}),"
+    yield f"{INDENT}],"
+    if function.parameters:
+        yield from comments(["True where the function has no default"])
+        yield f"{INDENT}parameters={{"
+        for parameter, required in function.parameters:
+            yield f"{INDENT}    {literal(parameter)}: {required},"
+        yield f"{INDENT}}},"
+
+
+def _from_here(path: str, folder: str) -> str:
+    """The expression for a path, from the folder of the program."""
+    expression = "HERE"
+    for step in posixpath.relpath(path, folder).split("/"):
+        if step == "..":
+            expression += ".parent"
+        elif step != ".":
+            expression += f" / {literal(step)}"
+    return expression
 
 
 def _folder_reasons(plan: JobPlan) -> Iterator[str]:

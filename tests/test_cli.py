@@ -163,7 +163,7 @@ def test_options_reach_the_settings_and_win_over_the_file(fake: Engine, run: Run
     [
         (["check", "--select", "MLJ9"], "no rule 'MLJ9'"),
         (["check", "--ignore", "lost-return-valu"], "did you mean lost-return-value?"),
-        (["apply", "--return", "a.b"], "'a.b' is not the name of a variable"),
+        (["apply", "--return", "a.b"], "'a.b' is no name in Python"),
         (["apply", "--diff", "--output-format", "json"], "exclude each other"),
         (["explain", "MLJ999"], "no rule 'MLJ999'"),
         (["chek"], "No such command 'chek'"),

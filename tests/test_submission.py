@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,6 +23,7 @@ from mljob_codemod.plan import (
     Install,
     JobPlan,
     OutputArgument,
+    RemoteFunction,
     Service,
 )
 from mljob_codemod.submission import (
@@ -94,6 +96,13 @@ SETTINGS = Settings(
     min_instances=1,
     jobs={"train.py": JobSettings(args=("--epochs", "3"))},
 )
+FUNCTION = RemoteFunction(
+    "fit",
+    7,
+    "it's",
+    (("a b/it's.py", "it's"), ("lib", "lib")),
+    (("epochs", True), ("größe", False)),
+)
 SHAPES: dict[str, tuple[list[JobPlan], Settings, str]] = {
     "file": ([plan()], Settings(), "."),
     "everything": ([FULL], SETTINGS, "."),
@@ -108,6 +117,18 @@ SHAPES: dict[str, tuple[list[JobPlan], Settings, str]] = {
     "several_folders": (
         [plan(name, root="src lib", method="submit_directory") for name in ("x.py", "y.py")],
         SETTINGS,
+        ".",
+    ),
+    "from_stage": ([plan(source="@CODE/it's", method="submit_from_stage")], SETTINGS, "."),
+    "some_from_stage": (
+        [FULL, plan("other.py", source="@CODE", method="submit_from_stage")],
+        SETTINGS,
+        ".",
+    ),
+    "function": ([plan("a b/it's.py", method="remote", remote=FUNCTION)], SETTINGS, "a b"),
+    "function_of_session": (
+        [plan(method="remote", remote=replace(FUNCTION, parameters=(), session="session"))],
+        replace(SETTINGS, python="3.11"),
         ".",
     ),
     "hostile": (

@@ -110,13 +110,13 @@ def describe_job(plan: JobPlan) -> list[tuple[str, str]]:
         return f"line {line}" if path == plan.script else f"{path}:{line}"
 
     entry = _ENTRIES.get(plan.entry.form, plan.entry.form)
-    sent = "" if plan.method == "submit_file" else f" of {plan.root}"
+    sent = "" if plan.method == "submit_file" else f" of {plan.source or plan.root}"
     runs = f"{entry.format(callee=plan.entry.callee or 'a call')}, by {plan.method}{sent}"
     rows = [
         ("runs", [runs]),
         ("on", [text for text in [_compute(plan, place)] if text]),
         ("spreads", [_distribution(plan.distribution, plan, place)] if plan.distribution else []),
-        ("sends", _sent(plan)),
+        ("sends", [] if plan.source else _sent(plan)),
         ("installs", _installed(plan, place)),
         ("reaches", _reached(plan, place)),
         ("writes", _results(plan)),
@@ -416,14 +416,19 @@ def _left_lines(
 
 def _next_commands(report: Report, change_sets: Sequence[ChangeSet]) -> list[str]:
     """How to submit the jobs of these change sets; the file beside several scripts asks for a name."""
+    from mljob_codemod.submission import submission_name  # of no use to ``check``
+
     commands = []
+    plans = {plan.script: plan for plan in report.jobs}
     for change_set in change_sets:
         for script in change_set.scripts if change_set.changes else ():
-            folder = PurePosixPath(script).parent
-            several = sum(PurePosixPath(plan.script).parent == folder for plan in report.jobs) > 1
+            folder, plan = PurePosixPath(script).parent, plans[script]
+            several = sum(PurePosixPath(each).parent == folder for each in plans) > 1
             name = [PurePosixPath(script).name] if several else []
-            submission = str(folder / "submit_job.py")
-            commands.append(shlex.join(["python", submission, *name, "--wait"]))
+            submission = str(folder / submission_name(plan))
+            required = plan.remote.parameters if plan.remote else ()
+            values = [f"{parameter}=VALUE" for parameter, needed in required if needed]
+            commands.append(shlex.join(["python", submission, *name, "--wait", *values]))
     return commands
 
 

@@ -63,6 +63,9 @@ def run_job(
     the job cannot be submitted at all.
     """
     _require_client(options.pool.python)
+    # Code that a job takes from a stage of the account is taken from here.
+    jobs = {name: replace(job, source=None) for name, job in settings.jobs.items()}
+    settings = replace(settings, jobs=jobs)
     report = check([script], settings)
     if report.errors:
         raise report.errors[0]
