@@ -22,7 +22,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from mljob_codemod import __version__
-from mljob_codemod.config import Settings, common_folder, load_settings, matches_rule
+from mljob_codemod.config import (
+    NET_CHOICES,
+    Settings,
+    common_folder,
+    load_settings,
+    matches_rule,
+)
 from mljob_codemod.errors import InputError, MljobError, ToolFault
 
 if TYPE_CHECKING:
@@ -155,6 +161,10 @@ _COMMON = (
     click.option(
         *("--return", "return_name"), metavar="NAME", callback=_variable,
         help="Make the variable NAME the job's result, in scripts whose main code is in no function.",
+    ),
+    click.option(
+        "--net", type=click.Choice(list(NET_CHOICES)),
+        help="Whether jobs start through job_entry.py, which keeps what no rewrite can.",
     ),
     click.option(
         "--output-format", type=click.Choice(["text", "json"]), default="text", show_default=True,
@@ -351,6 +361,8 @@ def _settings(paths: Sequence[Path], options: dict[str, Any]) -> Settings:
     given = {name: value for name, value in options.items() if value}
     if "exclude" in given:
         given["exclude_here"] = given.pop("exclude")
+    if "net" in given:
+        given["net_here"] = NET_CHOICES[given.pop("net")]
     settings = replace(settings, **given)
     if settings.select or settings.ignore:
         from mljob_codemod.codemods import all_rules
@@ -427,6 +439,12 @@ def apply_command(paths: Sequence[Path], settings: Settings) -> str:
     shown = [] if list(paths) == [Path()] else [path.as_posix() for path in paths]
     options = ["--unsafe-fixes"] if settings.unsafe_fixes else []
     options += ["--return", settings.return_name] if settings.return_name else []
+    options += [
+        part
+        for name, net in NET_CHOICES.items()
+        if net == settings.net_here
+        for part in ("--net", name)
+    ]
     return shlex.join(["mljob-codemod", "apply", *options, *shown])
 
 

@@ -16,6 +16,8 @@ from typing import Any
 from mljob_codemod.errors import ConfigError
 from mljob_codemod.lazy_dataclass import dataclass
 
+NET_CHOICES: dict[str, bool | str] = {"auto": "auto", "true": True, "false": False}
+"""What the option ``--net`` may say, and the setting that it stands for."""
 PIN_SOURCES = ("declared", "environment", "none")
 TABLE = ("tool", "mljob-codemod")
 """Where the settings stand in a pyproject.toml; in mljob.toml they stand at the top."""
@@ -81,6 +83,8 @@ class Settings:
     """Variable to return, for every script without a setting of its own (``--return``)."""
     remote: str | None = None
     """Function of the one given file that the job calls, instead of running the file (``--remote``)."""
+    net_here: bool | str | None = None
+    """Before all settings of the same kind, those of single scripts included (``--net``)."""
     exclude_here: tuple[str, ...] = ()
     """Patterns of ``--exclude``: as in a .gitignore in the working directory."""
     force_exclude: bool = False
@@ -94,11 +98,12 @@ class Settings:
         return self.file.parent if self.file is not None else Path.cwd()
 
     def job(self, script: Path) -> JobSettings:
-        """What holds for ``script``: ``--return``, then its own settings, then the general ones."""
+        """What holds for ``script``: the command line, then its own settings, then the general ones."""
         relative = Path(os.path.relpath(script.absolute(), self.folder.absolute())).as_posix()
         own = self.jobs.get(relative, JobSettings())
         target = own.target_instances or self.target_instances
         least = own.min_instances or self.min_instances
+        nets = (self.net_here, own.net, self.net)
         return replace(
             own,
             return_name=self.return_name or own.return_name,
@@ -107,7 +112,7 @@ class Settings:
             target_instances=target,
             # A job that asks for fewer nodes than are usual cannot wait for the usual number.
             min_instances=least if least is None or target is None else min(least, target),
-            net=self.net if own.net is None else own.net,
+            net=next((net for net in nets if net is not None), None),
         )
 
     @property

@@ -136,8 +136,8 @@ def test_the_summary_names_the_command_that_fixes(fake: Engine, run: Run) -> Non
     pending(fake)
     assert "1 fixed by `mljob-codemod apply`\n" in run("check").out
     assert "`mljob-codemod apply 'a b.py' c`" in run("check", "a b.py", "c").out
-    named = run("check", "--return", "model", "--unsafe-fixes", "c").out
-    assert "`mljob-codemod apply --unsafe-fixes --return model c`" in named
+    named = run("check", "--return", "model", "--unsafe-fixes", "--net", "false", "c").out
+    assert "`mljob-codemod apply --unsafe-fixes --return model --net false c`" in named
 
 
 def test_options_reach_the_settings_and_win_over_the_file(fake: Engine, run: Run) -> None:
@@ -156,6 +156,16 @@ def test_options_reach_the_settings_and_win_over_the_file(fake: Engine, run: Run
     assert fake.settings.unsafe_fixes
     assert fake.settings.force_exclude
     assert fake.settings.job(Path("train.py")).return_name == "model"
+
+
+@pytest.mark.parametrize(("option", "chosen"), [("true", True), ("false", False), ("auto", None)])
+def test_the_net_of_the_command_line_wins_over_that_of_a_script(
+    fake: Engine, run: Run, option: str, chosen: bool | None
+) -> None:
+    other = "false" if option == "true" else "true"
+    Path("mljob.toml").write_text(f'net = {other}\n[jobs."train.py"]\nnet = {other}\n')
+    run("check", "--net", option)
+    assert fake.settings.net_of(Path("train.py")) is chosen
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,14 @@ def test_settings_shown_are_valid_and_complete(name: str, tmp_path: Path) -> Non
     settings = load_settings(tmp_path)
     (job,) = settings.jobs.values()
     if name.startswith("docs"):
-        command_line = {"return_name", "remote", "exclude_here", "force_exclude", "file"}
+        command_line = {
+            "return_name",
+            "remote",
+            "net_here",
+            "exclude_here",
+            "force_exclude",
+            "file",
+        }
         wanted = {field.name for field in fields(Settings)} - command_line
         assert {field for field in wanted if f"`{_key(field)}`" not in text} == set()
         per_job = {field.name for field in fields(JobSettings)}

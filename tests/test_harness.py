@@ -656,8 +656,10 @@ def test_differences_are_found(write: Write, before: str, after: str, difference
 
 def test_what_the_original_does_not_repeat_is_compared_for_presence(write: Write) -> None:
     source = """
-        import os, tempfile, time
+        import os, tempfile, time, uuid
         tempfile.mkdtemp()
+        open(f"run-{uuid.uuid4().hex}", "w")
+        open(f"trial-{uuid.uuid4()}", "w")
         open("noise", "wb").write(os.urandom(9))
         open("steady", "w").write("same")
         print("took", time.time(), "s")

@@ -32,6 +32,7 @@ from mljob_codemod.plan import (
     Evidence,
     Install,
     JobPlan,
+    Net,
     OutputArgument,
     Package,
     PathUse,
@@ -126,6 +127,7 @@ train.py
   reaches   PyPI or an artifact repository (for packages), huggingface (line 3)
   writes    --out, 模型.pt
   reads     data.csv
+  net       not needed: every write that is seen is mapped
 
   train.py:8:1 MLJ101 a message
     8 | main()
@@ -276,9 +278,10 @@ def test_a_plain_job_is_short_and_lists_have_an_end() -> None:
     assert describe_job(plain) == [
         ("runs", "run() under its main guard, by submit_file"),
         ("on", "CPU"),
+        ("net", "not needed: every write that is seen is mapped"),
     ]
     plain.pip_requirements = list("abcdef")
-    assert describe_job(plain)[2:] == [
+    assert describe_job(plain)[2:-1] == [
         ("installs", "a, b, c, d and 2 more"),
         ("reaches", "PyPI or an artifact repository (for packages)"),
     ]
@@ -293,11 +296,28 @@ def test_a_job_is_described_with_the_evidence() -> None:
     plan.pip_requirements = ["opencv-python"]
     plan.installs = [Install("opencv-python", "opencv-python", Evidence("a.py", 3, "imports cv2"))]
     plan.services = [Service("wandb", ("api.wandb.ai",), "net.py", 9, integration="TRACKERS")]
-    assert dict(describe_job(plan)[1:]) == {
+    assert dict(describe_job(plan)[1:-1]) == {
         "on": "2 nodes of GPU GPU_NV_S, pool POOL (net.py:4: x.cuda())",
         "installs": "opencv-python (line 3)",
         "reaches": "PyPI or an artifact repository (for packages), wandb by TRACKERS (net.py:9)",
     }
+
+
+@pytest.mark.parametrize(
+    ("net", "shown"),
+    [
+        (Net(False), "not needed: every write that is seen is mapped"),
+        (Net(True), "on, by the setting"),
+        (Net(True, (Evidence("a.py", 7, "m"),)), "job_entry.py keeps the files of line 7"),
+        (
+            Net(False, (Evidence("b.py", 7, "m"),)),
+            "off, by the setting: the files of b.py:7 are lost",
+        ),
+    ],
+)
+def test_each_job_says_whether_the_net_is_used_and_why(net: Net, shown: str) -> None:
+    plan = JobPlan("a.py", ".", "a.py", net=net)
+    assert describe_job(plan)[-1] == ("net", shown)
 
 
 def test_json_report_fulfils_the_schema_and_the_contract() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import reduce
 
 from mljob_codemod.analysis.names import (
     Definition,
@@ -297,7 +298,9 @@ class PathEvaluator:
             yield from self._of_key(expr, receiver, index.value, scope, depth)
         elif isinstance(index, r.Const) and isinstance(index.value, int):
             if isinstance(receiver, r.Attribute) and receiver.attr == "parents":
-                yield from (parent(value) for value in self.values(receiver.value, scope, depth))
+                climbed = range(max(index.value, 0) + 1)
+                for start in self.values(receiver.value, scope, depth):
+                    yield reduce(lambda path, _: parent(path), climbed, start)
             else:
                 yield from self._unpacked(receiver, (index.value,), scope, depth)
         else:

@@ -121,7 +121,7 @@ def describe_job(plan: JobPlan) -> list[tuple[str, str]]:
         ("reaches", _reached(plan, place)),
         ("writes", _results(plan)),
         ("reads", [use.target for use in plan.local_inputs]),
-        ("net", [_net(plan, place)] if plan.net.used else []),
+        ("net", [_net(plan, place)]),
     ]
     return [(title, printable(_listed(texts))) for title, texts in rows if texts]
 
@@ -177,9 +177,13 @@ def _distribution(
 
 
 def _net(plan: JobPlan, place: Callable[[str, int], str]) -> str:
-    """That the job entry is used, and what for."""
-    places = [place(reason.path, reason.line) for reason in plan.net.reasons]
-    return "job_entry.py keeps the files" + (f" of {_listed(places)}" if places else "")
+    """Whether the job entry is used, and why."""
+    places = _listed(place(reason.path, reason.line) for reason in plan.net.reasons)
+    if plan.net.used:
+        return f"job_entry.py keeps the files of {places}" if places else "on, by the setting"
+    if places:
+        return f"off, by the setting: the files of {places} are lost"
+    return "not needed: every write that is seen is mapped"
 
 
 def _results(plan: JobPlan) -> list[str]:

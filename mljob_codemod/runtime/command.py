@@ -6,11 +6,12 @@ import contextlib
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from mljob_codemod.config import common_folder, load_settings
+from mljob_codemod.config import NET_CHOICES, common_folder, load_settings
 
 
 @click.command(short_help="Run a script as a job on this machine.")
@@ -54,6 +55,11 @@ from mljob_codemod.config import common_folder, load_settings
     help="Memory and cores of this family's nodes; 'plan' for the one that check names.",
 )
 @click.option(
+    "--net",
+    type=click.Choice(list(NET_CHOICES)),
+    help="Whether the job starts through job_entry.py, which keeps what no rewrite can.",
+)
+@click.option(
     "--python",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="The interpreter with the client (default: this one).",
@@ -76,6 +82,7 @@ def run(
     memory: float | None,
     cpus: float | None,
     instance_family: str | None,
+    net: str | None,
     python: Path | None,
     as_json: bool,
 ) -> int:
@@ -112,12 +119,15 @@ def run(
         cpus=cpus,
         timeout=timeout,
     )
+    settings = load_settings(common_folder([script]))
+    if net is not None:
+        settings = replace(settings, net_here=NET_CHOICES[net])
     try:
         with _ended_by_sigterm():
             outcome = run_job(
                 script,
                 arguments,
-                load_settings(common_folder([script])),
+                settings,
                 RunOptions(pool, compare, keep, result_dir, instance_family),
                 lambda text: click.echo(f"{text} …", err=True),
                 show,

@@ -15,7 +15,10 @@ _SOURCE_LOCATION = re.compile(r'(\bFile "[^"]*", line |\.pyw?:)\d+')
 _FRAME = re.compile(r'(\s*)File "[^"]*", line \d+')
 _WARNING = re.compile(r"\S.*\.pyw?:\d+: \w+: ")
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}")
-_RANDOM_NAME = re.compile(r"tmp[a-z0-9_]{8}")
+_RANDOM_NAME = re.compile(
+    r"tmp[a-z0-9_]{8}|[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)
+"""Of ``tempfile``, and of a UUID in both its spellings."""
 
 
 @dataclass
@@ -112,7 +115,7 @@ def _names(outcome: Outcome) -> frozenset[str]:
 
 
 def _masked(names: Iterable[str]) -> Counter[str]:
-    return Counter(_without_digits(_RANDOM_NAME.sub("tmp…", name)) for name in names)
+    return Counter(_without_digits(_RANDOM_NAME.sub("…", name)) for name in names)
 
 
 def _compare_file(
