@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 
@@ -11,6 +10,7 @@ from mljob_codemod.analysis.names import External, Program, argument_at
 from mljob_codemod.analysis.options import RESULT_VARIABLE
 from mljob_codemod.analysis.path_values import Root
 from mljob_codemod.analysis.values import PathEvaluator
+from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.syntax import records as r
 from mljob_codemod.syntax.scopes import (
     ModuleIndex,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from mljob_codemod.analysis.uses import (
 )
 from mljob_codemod.analysis.values import PathEvaluator
 from mljob_codemod.edits import Span
+from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.rules.calls import call_rules
 from mljob_codemod.rules.compute import ComputeRules, GpuUse, Keyword, Off
 from mljob_codemod.rules.uses import Need, Use, as_conditions

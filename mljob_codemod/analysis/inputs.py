@@ -9,7 +9,6 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from mljob_codemod.analysis.results import (
     normal,
     same_path,
 )
+from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.rules import Kind, Reader
 from mljob_codemod.syntax import records as r
 from mljob_codemod.syntax.scopes import (

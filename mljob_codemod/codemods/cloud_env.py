@@ -6,7 +6,7 @@ Results that are seen to go to such a place are moved by ``output_paths``; the r
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 
 from mljob_codemod.analysis.environment import Missing, VariableRead, variable_reads
@@ -26,6 +26,7 @@ from mljob_codemod.codemods.inserted import IN_JOB
 from mljob_codemod.codemods.output_paths import paths_of
 from mljob_codemod.edits import ORIGINAL, AddHelper, AddImport, Edit, ReplaceExpression, Span
 from mljob_codemod.findings import Finding, Level
+from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.plan import JobPlan
 from mljob_codemod.rules.cloud import Role as Purpose
 from mljob_codemod.rules.cloud import Variable, cloud_rules
