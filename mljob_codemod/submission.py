@@ -105,8 +105,10 @@ def _blocks(plans: Sequence[JobPlan]) -> frozenset[str]:
     files = {plan.net.used for plan in sent if plan.method == "submit_file"}
     if methods == {"submit_file"} and nets == {False}:
         blocks.add("file_only")
-    elif False in files:
+    elif False in files and len(methods) > 1:
         blocks.add("either_net" if True in nets else "either")
+    elif False in files:
+        blocks.add("file_or_net")
     if sent and "file_only" not in blocks:
         blocks.add("payload")
         blocks.add("net" if True in nets else "direct")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import combinations, product
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,6 +23,7 @@ from mljob_codemod.plan import (
     Evidence,
     Install,
     JobPlan,
+    Net,
     OutputArgument,
     RemoteFunction,
     Service,
@@ -153,6 +155,20 @@ SHAPES: dict[str, tuple[list[JobPlan], Settings, str]] = {
         ),
         ".",
     ),
+    **{
+        "_".join(("kinds", *("net" * net + method[6:] for net, method in kinds))): (
+            [
+                plan(f"{i}.py", method=method, net=Net(used=net))
+                for i, (net, method) in enumerate(kinds)
+            ],
+            Settings(),
+            ".",
+        )
+        for number in (1, 2, 3)
+        for kinds in combinations(
+            product((False, True), ("submit_file", "submit_directory")), number
+        )
+    },
     **{f"hostile_{i}": ([plan(name)], SETTINGS, ".") for i, name in enumerate(HOSTILE)},
 }
 

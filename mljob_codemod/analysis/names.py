@@ -374,6 +374,9 @@ class Program:
             if isinstance(value, (r.FunctionDef, r.ClassDef)):
                 return
             yield from self.producers(value, binding.scope, depth)
+        elif binding.kind == "import":
+            for imported in self.imported_bindings(binding):
+                yield from self._bound_producers(imported, depth + 1)
 
     def attribute_values(
         self, receiver: r.Expr, attr: str, scope: Scope, depth: int = 0

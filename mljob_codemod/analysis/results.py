@@ -130,6 +130,11 @@ def lies_below(path: str, folder: str) -> bool:
     return path.count("/") >= depth and same_path(head, folder)
 
 
+def _leads_to(path: str, written: str) -> bool:
+    """Whether ``path`` may be what is ``written``; what goes to a path of which nothing is known could be anything."""
+    return path == written or (not is_unknown(written) and same_path(path, written))
+
+
 class ResultFinder:
     """Sorts the uses of paths into results and inputs."""
 
@@ -169,10 +174,16 @@ class ResultFinder:
         for result in results.options:
             if not any(use.use.role is Role.READ for use in result.uses):
                 written_texts |= self._texts_of(result)
+        results.unplaced = self._unplaced
         results.places = self._places(written, written_texts)
         results.scratch = self._scratch_places(results)
         results.folders = self._needed_folders(results)
-        results.unplaced = [
+        return results
+
+    @cached_property
+    def _unplaced(self) -> list[PathUse]:
+        """The writes to paths whose beginning is not in the source."""
+        return [
             use
             for use in self._uses
             if use.role is Role.WRITE
@@ -181,7 +192,6 @@ class ResultFinder:
             and use.values
             and all(value.root is Root.UNKNOWN for value in use.values)
         ]
-        return results
 
     # Places
 
@@ -230,7 +240,7 @@ class ResultFinder:
         made = {text for place in moved if place.writes for text in place.texts}
         for place in waiting:
             if place not in moved and all(
-                any(same_path(text, other) for other in made) and not self._exists(text)
+                any(_leads_to(text, other) for other in made) and not self._exists(text)
                 for text in place.texts
             ):
                 moved.add(place)
@@ -245,8 +255,11 @@ class ResultFinder:
         )
 
     def _only_makes_folders(self, place: Place) -> bool:
-        """Whether a new folder is made through ``place``, and nothing is seen to read from it."""
-        return (
+        """Whether a new folder is made through ``place``, and nothing is seen to read from it.
+
+        It stays where it is when a path that cannot move may lead into it.
+        """
+        return not self._unplaced and (
             any(use.use.makes_folder for use in place.uses)
             and not any(
                 use.use.role is Role.READ and use.use.rule.kind is not Kind.DIRECTORY
@@ -271,11 +284,11 @@ class ResultFinder:
 
     def _touches_results(self, use: Use, written: set[str], folders: set[str]) -> bool:
         text = normal(use.value.text)
-        if any(same_path(text, target) for target in written):
+        if any(_leads_to(text, target) for target in written):
             return not (use.use.role is Role.READ and self._exists(use.value.text))
-        if any(same_path(text, folder) for folder in folders):
+        if any(_leads_to(text, folder) for folder in folders):
             return use.use.makes_folder or not self._exists(use.value.text)
-        return any(lies_below(text, target) for target in written)
+        return any(not is_unknown(target) and lies_below(text, target) for target in written)
 
     def _input_use(self, place: Place, written: set[str]) -> Use | None:
         """A use through ``place`` that reads what the run has not written."""

@@ -38,16 +38,16 @@ class OptionEdits:
         self._style = style
         self._places = places
 
-    def default_edits(self, result: OptionResult) -> tuple[ModuleEdit, ...]:
-        """Edits that move an option's default."""
+    def default_edits(self, result: OptionResult) -> tuple[ModuleEdit, ...] | None:
+        """Edits that move an option's default: none where it cannot be moved, None where it need not."""
         option, default = result.option, result.option.default
         assert default is not None
         values = self._style.job.paths.default_values(option)
         roots = {value.root for value in values}
         if not values or roots & {Root.RESULT, Root.TEMPORARY, Root.URL}:
-            return ()
+            return None
         if self._style.results.place_of_default(option, values) is not None:
-            return ()  # moved where it is written, with all else that uses it
+            return None  # moved where it is written, with all else that uses it
         if Root.ENVIRONMENT in roots:
             return self._environment_edits(result, default, values)
         value = values[0]
@@ -58,9 +58,9 @@ class OptionEdits:
         text = value.text
         built = isinstance(default, (r.Call, r.Joined, r.Binary))
         if not (value.root is Root.LITERAL or (value.root is Root.UNKNOWN and built)):
-            return ()
+            return None
         if text in ("", "-") or text.startswith("/dev/"):
-            return ()  # nothing is written, or not to a file
+            return None  # nothing is written, or not to a file
         is_path = self._style.is_path(default, option.scope)
         via = value.via if isinstance(default, r.Call) and value.via is default else None
         return self._places.move_expression(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mljob_codemod.analysis.default_run import NO_PROBES
 from mljob_codemod.analysis.inputs import RunOnData
-from mljob_codemod.analysis.options import RESULT_VARIABLE
+from mljob_codemod.analysis.options import RESULT_VARIABLE, Option
 from mljob_codemod.analysis.path_uses import PathUse as Use
 from mljob_codemod.analysis.path_uses import Role, UseFinder
 from mljob_codemod.analysis.path_values import PathValue, Root
@@ -148,12 +148,17 @@ def _place_finding(job: Job, place: Place, places: PlaceEdits) -> Finding:
     return job.finding(FIXED_PATH, place.module, span, message, edits=edits)
 
 
+def _names_folder(job: Job, option: Option) -> bool:
+    """Whether an option's default moves, or has moved, as a whole, though it only begins the names of files."""
+    if isinstance(option.default, r.Const):
+        return "/" in str(option.default.value)
+    return any(value.root is Root.RESULT for value in job.paths.default_values(option))
+
+
 def _option_findings(job: Job, result: OptionResult, options: OptionEdits) -> Iterator[Finding]:
     option = result.option
     where = (option.module, option.span)
-    if result.prefix_only and not (
-        isinstance(option.default, r.Const) and "/" in str(option.default.value)
-    ):
+    if result.prefix_only and not _names_folder(job, option):
         edits = options.prefix_edits(result)
         if edits:
             text = f"{option.spelling} begins the names of results, which a job does not keep"
@@ -169,10 +174,11 @@ def _option_findings(job: Job, result: OptionResult, options: OptionEdits) -> It
         else:
             yield from _passed_findings(job, result, options)
     elif option.default is not None:
-        edits = options.default_edits(result)
-        if edits:
+        moved = options.default_edits(result)
+        if moved is not None:
             text = f"the default of {option.spelling} lies where a job does not keep results"
-            yield job.finding(OPTION_DEFAULT, *where, text, edits=edits)
+            level = None if moved else Level.ERROR
+            yield job.finding(OPTION_DEFAULT, *where, text, edits=moved, level=level)
     elif option.framework != "sys_argv":
         text = (
             f"{option.spelling} says where results go and has no default; "

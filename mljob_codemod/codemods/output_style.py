@@ -80,7 +80,7 @@ class OutputStyle:
     def is_free(self, name: str, key: str) -> bool:
         """Whether a module has nothing of its own that the helper ``name`` would collide with."""
         module = self.job.program.modules[key]
-        if any(not site.call.args for site in self.job.program.sites_named("Fire")):
+        if any(not site.call.args for site in module.sites_by_name.get("Fire", ())):
             return False  # fire would offer the function as a command
         return not any(name in scope.bindings for scope in module.scopes.values()) and all(
             isinstance(binding.value, r.FunctionDef)

@@ -36,7 +36,11 @@ def fire_options(program: Program, site: Site) -> Iterator[Option]:
             ]
     for candidate in candidates:
         if isinstance(candidate.node, r.FunctionDef):
-            yield from parameter_options(candidate.node, candidate.scope, "fire")
+            # Of all functions of a file some only help the others, which give what they require.
+            helps = not values and bool(program.callers(candidate))
+            for option in parameter_options(candidate.node, candidate.scope, "fire"):
+                if not (helps and option.required):
+                    yield option
             yield from _attributes_set_from(program, candidate.node, candidate.scope)
         else:
             inner = candidate.scope.module.scope_of(candidate.node)
