@@ -47,7 +47,10 @@ class PathBuilder:
             for value in values:
                 if value.option is not None:
                     options.append(value.option)
-                    (prefixes if value.prefix else components).append(value.option)
+                    if not value.prefix:
+                        components.append(value.option)
+                    elif part is rest[0]:
+                        prefixes.append(value.option)
         starts = self._values(first, scope, depth)
         for start in starts:
             moved = start
@@ -65,7 +68,7 @@ class PathBuilder:
                 text=text,
                 is_path=moved.is_path or is_path,
                 components=(*moved.components, *components),
-                prefixes=(*moved.prefixes, *prefixes),
+                prefixes=(*moved.prefixes, *(() if start.text else prefixes)),
                 has_parts=moved.has_parts or bool(options),
             )
         if not starts:

@@ -56,7 +56,7 @@ class PathValue:
     """The expression serves as something else too (a dictionary's key): to be moved where it is used."""
     components: tuple[Option, ...] = ()
     prefixes: tuple[Option, ...] = ()
-    """The options whose values begin names further on in the path."""
+    """The options whose values begin the name right below the root."""
     has_parts: bool = False
     """Some option's value is a part of the path further on."""
     reason: str = ""
