@@ -7,6 +7,7 @@ the branches that a default run cannot take are left out.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Final, NamedTuple
@@ -25,7 +26,7 @@ from mljob_codemod.analysis.constants import (
     truth_of,
 )
 from mljob_codemod.analysis.names import Definition, External, LocalModule, Program, argument_at
-from mljob_codemod.analysis.options import Option, OptionTable
+from mljob_codemod.analysis.options import Option, OptionTable, is_helper_call
 from mljob_codemod.analysis.reachability import Reachability
 from mljob_codemod.analysis.values import PathEvaluator
 from mljob_codemod.syntax import records as r
@@ -430,6 +431,9 @@ class DefaultRun:
             for entity in entities
             if isinstance(entity, Definition) and isinstance(entity.node, r.FunctionDef)
         ]
+        if functions and is_helper_call(call):
+            yield from self.values(call.args[0].value, scope, depth)
+            return
         for function in functions:
             yield from self._returned(function, depth)
         if functions:
@@ -476,6 +480,9 @@ class DefaultRun:
                 return UNKNOWN
             default = argument_at(call, 1, "default")
             return None if default is None else self._one(default.value, scope, depth)
+        if name == "os.path.join":
+            parts = [self._one(argument.value, scope, depth) for argument in call.args]
+            return posixpath.join(*map(str, parts)) if _are_texts(parts) else UNKNOWN
         if name == "getattr" and len(call.args) > 1:
             key = call.args[1].value
             if isinstance(key, r.Const) and isinstance(key.value, str):
@@ -509,6 +516,10 @@ class DefaultRun:
         except (TypeError, ValueError):
             return UNKNOWN
         return tuple(made) if isinstance(made, list) else made
+
+
+def _are_texts(values: list[Value]) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def _converted(value: Value, option: Option) -> Value:

@@ -126,7 +126,16 @@ def simple_name(value: r.Expr | None) -> str | None:
 def is_literal_or_moved(value: r.Expr) -> bool:
     """Whether a default is a literal, or one that a rewrite has moved below the result path."""
     return isinstance(value, r.Const) or any(
-        (isinstance(part, r.Const) and part.value == RESULT_VARIABLE)
-        or (isinstance(part, r.Name) and part.id in ("result_path", "scratch_path"))
+        (isinstance(part, r.Const) and part.value == RESULT_VARIABLE) or is_helper_call(part)
         for part in walk(value)
+    )
+
+
+def is_helper_call(expr: r.Expr) -> bool:
+    """Whether ``expr`` calls a function that rewrites add, which outside a job gives the path that it is given."""
+    return (
+        isinstance(expr, r.Call)
+        and isinstance(expr.func, r.Name)
+        and expr.func.id in ("result_path", "scratch_path")
+        and bool(expr.args)
     )
