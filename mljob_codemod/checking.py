@@ -5,7 +5,7 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from mljob_codemod.net import net_of
 from mljob_codemod.plan import Evidence, JobPlan
 from mljob_codemod.project import Project, Reach, ReachModules
 from mljob_codemod.rules.extensions import use_extensions
+from mljob_codemod.settling import settle
 from mljob_codemod.source import Source
 from mljob_codemod.syntax.reading import FileFacts, read_files
 from mljob_codemod.syntax.scopes import ModuleIndex
@@ -115,20 +116,15 @@ def open_job(project: Project, script: FileFacts, settings: Settings) -> tuple[J
         if hasattr(codemod, "settle"):
             codemod.settle(job, plan)
     job.plan = plan
-    settled = settings.job(script.path)
-    plan.compute = replace(
-        plan.compute,
-        compute_pool=settled.compute_pool or plan.compute.compute_pool,
-        nodes=settled.target_instances or plan.compute.nodes,
-    )
+    settle(job, plan, reach)
     if settings.remote is not None and script.source is not None:
         from mljob_codemod.remote import remote_function  # of no use to other runs
 
         others = [path for path in reach.files if path != script.path]
         plan.remote = remote_function(settings.remote, script.source, others, tuple(reach.roots))
         plan.method = "remote"
-    elif settled.source is not None:
-        plan.method, plan.source = "submit_from_stage", settled.source
+    elif (source := settings.job(script.path).source) is not None:
+        plan.method, plan.source = "submit_from_stage", source
     return job, plan
 
 

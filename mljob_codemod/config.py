@@ -40,6 +40,8 @@ class JobSettings:
     target_instances: int | None = None
     min_instances: int | None = None
     net: bool | str | None = None
+    env_vars: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables of the job, besides the general ones."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Settings:
     min_instances: int | None = None
     net: bool | str | None = None
     """Whether jobs start through the job entry; ``"auto"``, and None, where that keeps something."""
+    env_vars: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables of every job."""
     net_seconds: int = 300
     """Seconds between two copies of finished files by the job entry."""
     runtime: str | None = None
@@ -113,6 +117,7 @@ class Settings:
             # A job that asks for fewer nodes than are usual cannot wait for the usual number.
             min_instances=least if least is None or target is None else min(least, target),
             net=next((net for net in nets if net is not None), None),
+            env_vars={**self.env_vars, **own.env_vars},
         )
 
     @property
@@ -317,6 +322,16 @@ class _Reader:
         table = self.table(keys, value)
         return {service: self.string((*keys, service), table[service]) for service in table}
 
+    def variables(self, keys: tuple[str, ...], value: object) -> dict[str, str]:
+        """Environment variables, all of them texts: the client would hand on a number as such."""
+        table = self.table(keys, value)
+        for name, given in table.items():
+            if not isinstance(given, str):
+                raise self.wrong((*keys, name), "a string", given)
+            if not name or "=" in name or "\0" in name + given:
+                raise self.fail((*keys, name), f"{name!r} cannot be an environment variable")
+        return table
+
     def instances(self, table: Mapping[str, Any], keys: tuple[str, ...], general: object) -> None:
         """Refuse a ``min_instances`` above the ``target_instances`` that go with it."""
         target = table.get("target_instances", general)
@@ -333,6 +348,7 @@ def _read_settings(path: Path, table: Mapping[str, Any] | None, keys: tuple[str,
         "target_instances": reader.count,
         "min_instances": reader.count,
         "net": reader.net,
+        "env_vars": reader.variables,
     }
     of_job = {
         "args": reader.strings,

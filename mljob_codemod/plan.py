@@ -165,12 +165,14 @@ class Distribution:
     """What the way a script distributes its work means for a job.
 
     ``launcher`` usually starts such a script; ``launches`` are the commands found beside the code. With
-    ``own_nodes`` the script's code uses all nodes of the job; otherwise it runs on the first only.
+    ``own_nodes`` the script's code on the first node uses the others too; with ``every_node`` it is
+    written to run on each of them at once.
     """
 
     one_node: str
     more_nodes: str
     own_nodes: bool = False
+    every_node: bool = False
     launcher: str | None = None
     reasons: tuple[Evidence, ...] = ()
     launches: tuple[Evidence, ...] = ()
@@ -193,6 +195,26 @@ class Compute:
     model: ModelSize | None = None
     families: tuple[Family, ...] = ()
     """The smallest family that would do on each cloud; ``instance_family`` is that of AWS."""
+
+
+@dataclass(frozen=True)
+class EnvVar:
+    """An environment variable that the settings give the job; ``read`` is where the source reads it."""
+
+    name: str
+    value: str
+    read: Evidence | None = None
+
+
+@dataclass(frozen=True)
+class Import:
+    """A local module or package outside the payload that is sent along.
+
+    ``path`` is relative to the working directory, ``name`` what it is imported as.
+    """
+
+    path: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -255,6 +277,10 @@ class JobPlan:
     """Where each local module is first imported; ``what`` is the module's path."""
     distributed: str = "none"
     distribution: Distribution | None = None
+    query_warehouse: str | None = None
+    min_instances: int | None = None
+    env_vars: list[EnvVar] = field(default_factory=list)
+    imports: list[Import] = field(default_factory=list)
     net: Net = field(default_factory=Net)
     source: str | None = None
     remote: RemoteFunction | None = None
@@ -264,6 +290,12 @@ class JobPlan:
     """Every option string the script declares (``--seed``, ``-o``): the launcher's parser must not take them."""
     returns: bool = False
     """Whether ``job.result()`` will have a value once the fixes are applied."""
+
+    @property
+    def parallel(self) -> bool:
+        """Whether the script is started on every node of the job at once; a function never is."""
+        several = self.compute.nodes > 1 and self.remote is None
+        return several and self.distribution is not None and self.distribution.every_node
 
     @property
     def needs_index(self) -> bool:

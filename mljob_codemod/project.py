@@ -7,6 +7,7 @@ is the folder from which the launcher can resolve the same imports.
 
 from __future__ import annotations
 
+import os.path
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
@@ -127,7 +128,17 @@ class Project:
 
     def search_path(self, script: Path) -> tuple[Path, ...]:
         """The folders in which a script's imports are looked up, nearest first."""
-        return self._search_path(script.parent)
+        return tuple(dict.fromkeys((*self._search_path(script.parent), *self._added(script))))
+
+    def _added(self, script: Path) -> Iterator[Path]:
+        """The folders that a script puts on the import path itself."""
+        facts = self.files.get(script)
+        for folder in () if facts is None else facts.import_folders:
+            for base in (script.parent, Path.cwd()):
+                added = Path(os.path.normpath(base / folder))
+                if self._is_folder(added):
+                    yield added
+                    break
 
     @cache  # noqa: B019 - a project lives as long as the run
     def _search_path(self, folder: Path) -> tuple[Path, ...]:

@@ -25,12 +25,15 @@ FILE_NAME = "submit_job.py"
 ENTRY_NAME = "job_entry.py"
 
 _MARKER = "# mljob-codemod submission, sha256:"
+_OLDEST_CLIENT = (1, 26)
+_PARALLEL_CLIENT = (1, 53)
 _OWN_OPTIONS = ("--connection", "--compute-pool", "--stage", "--wait")
 
 
 def render_submission(plans: Sequence[JobPlan], settings: Settings, folder: str) -> str:
     """The text of the ``submit_job.py`` in ``folder`` for jobs whose scripts lie in that folder."""
     names = [posixpath.relpath(plan.script, folder) for plan in plans]
+    minimum = _PARALLEL_CLIENT if any(plan.parallel for plan in plans) else _OLDEST_CLIENT
     values = {
         "TITLE": _title(names, plans[0].remote),
         "USAGE": _usage(plans),
@@ -38,6 +41,8 @@ def render_submission(plans: Sequence[JobPlan], settings: Settings, folder: str)
         "NET": str(settings.net_seconds),
         "NEVER": "\n".join(f"    {literal(name)}," for name in payload_rules().not_sent),
         "ROOT": ", ".join(map(literal, payload_rules().not_sent_from_root)),
+        "MINIMUM": repr(minimum),
+        "NEEDED": ".".join(map(str, minimum)),
         "JOBS": "\n".join(_job_table(plans, names, settings, folder)),
         **_remote_values(plans[0].remote, settings),
     }
@@ -91,7 +96,7 @@ def _digest(body: str) -> str:
 def _blocks(plans: Sequence[JobPlan]) -> frozenset[str]:
     """The names of the template's blocks that these jobs need."""
     if plans[0].remote is not None:
-        return _remote_blocks(plans[0].remote)
+        return _remote_blocks(plans[0], plans[0].remote)
     blocks = {"script", "several" if len(plans) > 1 else "single"}
     sent = [plan for plan in plans if plan.source is None]
     if len(sent) < len(plans):
@@ -120,12 +125,20 @@ def _blocks(plans: Sequence[JobPlan]) -> frozenset[str]:
     blocks.add("outputs" if outputs else "no_outputs")
     if any(_shared_options(plan) for plan in plans):
         blocks.add("shared_options")
+    variables = any(plan.env_vars for plan in plans)
+    blocks |= {"script_with_variables", "env_vars"} if variables else {"script_without_variables"}
+    if any(plan.imports for plan in plans):
+        blocks.add("imports")
+    blocks.add("parallel" if any(plan.parallel for plan in plans) else "first_node")
     return frozenset(blocks)
 
 
-def _remote_blocks(function: RemoteFunction) -> frozenset[str]:
+def _remote_blocks(plan: JobPlan, function: RemoteFunction) -> frozenset[str]:
     """The same for a function."""
-    return frozenset({"remote", "single"} | ({"remote_session"} if function.session else set()))
+    blocks = {"remote", "single", "first_node"}
+    blocks |= {"remote_session"} if function.session else set()
+    blocks |= {"env_vars"} if plan.env_vars else set()
+    return frozenset(blocks)
 
 
 def _settings_blocks(plans: Sequence[JobPlan], settings: Settings) -> frozenset[str]:
@@ -227,10 +240,12 @@ def _job_table(
         yield from _requirements(plan)
         yield from _integrations(plan, settings)
         yield from _instances(plan, settled)
+        yield from _env_vars(plan)
         yield from _net(plan, sometimes="net_sometimes" in _blocks(plans))
         if plan.returns or plan.remote:
             yield f"{INDENT}returns_value=True,"
         if plan.remote is None:
+            yield from _imports(plan, folder)
             yield from _outputs(plan.output_arguments)
             shared = _shared_options(plan)
             if shared:
@@ -347,6 +362,34 @@ def _instances(plan: JobPlan, settled: JobSettings) -> Iterator[str]:
         if settled.min_instances is not None:
             yield from comments(["the job starts when this many nodes are up"])
             yield f"{INDENT}min_instances={settled.min_instances},"
+    if plan.parallel and plan.distribution is not None:
+        yield from comments(["every node starts the script, which is written for that:"])
+        yield from comments(map(_evidence, plan.distribution.reasons[:1]))
+        yield f"{INDENT}parallel=True,"
+
+
+def _env_vars(plan: JobPlan) -> Iterator[str]:
+    """The variables that the settings give, each with the place that reads it."""
+    if not plan.env_vars:
+        return
+    yield from comments(["the setting env_vars"])
+    yield f"{INDENT}env_vars={{"
+    for variable in plan.env_vars:
+        if variable.read is not None:
+            yield from comments([_evidence(variable.read)], INDENT + "    ")
+        yield f"{INDENT}    {literal(variable.name)}: {literal(variable.value)},"
+    yield f"{INDENT}}},"
+
+
+def _imports(plan: JobPlan, folder: str) -> Iterator[str]:
+    """Local modules that lie outside the folder that is sent."""
+    if not plan.imports:
+        return
+    yield from comments(["imported from outside the folder that is sent"])
+    yield f"{INDENT}imports=["
+    for module in plan.imports:
+        yield f"{INDENT}    ({_from_here(module.path, folder)}, {literal(module.name)}),"
+    yield f"{INDENT}],"
 
 
 def _net(plan: JobPlan, sometimes: bool) -> Iterator[str]:

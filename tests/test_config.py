@@ -111,6 +111,8 @@ def test_both_files_in_one_folder_are_an_error(tmp_path: Path) -> None:
         ("schema = 3", 1, "'schema' must be a string, not a number"),
         ("# x\nstage = ''", 2, "'stage' must not be empty"),
         ("target_instances = true", 1, "'target_instances' must be a whole number, not a boolean"),
+        ("env_vars = { A = 1 }", 1, "'A' must be a string, not a number"),
+        ("[env_vars]\n'A=B' = 'c'", 2, "'A=B' cannot be an environment variable"),
         ("target_instances = 0", 1, "'target_instances' must be 1 or more, not 0"),
         ("target_instances = 2\nmin_instances = 3", 2, "must not be above 2"),
         ("exclude = 'x'", 1, "'exclude' must be a list of strings, not a string"),

@@ -20,7 +20,10 @@ from mljob_codemod.config import JobSettings, Settings
 from mljob_codemod.generated_text import literal
 from mljob_codemod.plan import (
     Compute,
+    Distribution,
+    EnvVar,
     Evidence,
+    Import,
     Install,
     JobPlan,
     Net,
@@ -88,6 +91,18 @@ FOLDER = plan(
     local_modules=["a.py", "b/__init__.py", "c.py", "d.py"],
     local_imports=[Evidence("it's.py", 3, "a.py"), Evidence("a.py", 2, "b/__init__.py")],
 )
+EVERY_NODE = plan(
+    compute=Compute(nodes=2),
+    distribution=Distribution(
+        "one", "more", every_node=True, reasons=(Evidence("train.py", 7, "DDP(…)"),)
+    ),
+    env_vars=[
+        EnvVar("HF_HOME", "/tmp/hf"),
+        EnvVar("A", "b", Evidence("train.py", 2, 'environ["A"]')),
+    ],
+    imports=[Import("../lib/common", "common"), Import("../lib/a-long-name-of-a-module.py", "b")],
+    method="submit_directory",
+)
 SETTINGS = Settings(
     connection="dev",
     database="ML",
@@ -108,6 +123,8 @@ FUNCTION = RemoteFunction(
 SHAPES: dict[str, tuple[list[JobPlan], Settings, str]] = {
     "file": ([plan()], Settings(), "."),
     "everything": ([FULL], SETTINGS, "."),
+    "every_node": ([EVERY_NODE], SETTINGS, "."),
+    "every_node_of_one": ([EVERY_NODE, plan("other.py")], Settings(), "."),
     "folder": ([FOLDER], SETTINGS, "tools"),
     "folder_with_outputs": (
         [plan(method="submit_directory", output_arguments=FULL.output_arguments)],

@@ -9,7 +9,13 @@ from mljob_codemod.analysis.launches import launches_of
 from mljob_codemod.analysis.names import Definition, External, argument_at
 from mljob_codemod.analysis.uses import Place, condition_holds, is_given
 from mljob_codemod.codemods.base import Job, ModuleEdit
-from mljob_codemod.codemods.distributed_rules import IDLE_NODES, NEEDS_LAUNCHER, RAY_INIT, RULES
+from mljob_codemod.codemods.distributed_rules import (
+    APART_NODES,
+    IDLE_NODES,
+    NEEDS_LAUNCHER,
+    RAY_INIT,
+    RULES,
+)
 from mljob_codemod.codemods.gpu import search_of
 from mljob_codemod.codemods.inserted import IN_JOB
 from mljob_codemod.discovery import shown_path
@@ -30,6 +36,7 @@ TRIGGER_WORDS = frozenset(
 _LAUNCHED = frozenset(
     "RANK LOCAL_RANK WORLD_SIZE LOCAL_WORLD_SIZE MASTER_ADDR MASTER_PORT GROUP_RANK".split()
 )
+_NODES_VARIABLES = frozenset({"MLRS_HEAD_IP", "MLRS_NODE_IPS"})
 _RAY_INIT = Use(source="docs.ray.io, ray.init", names=("ray.init",))
 _INIT_GROUP = Use(
     source="pytorch.org/docs, torch.distributed", names=("torch.distributed.init_process_group",)
@@ -44,9 +51,17 @@ def find(job: Job) -> Iterator[Finding]:
     kind = None if found is None else found[0]
     if kind is not None and kind.launcher is not None:
         yield from _needs_launcher(job, kind)
-    settings = job.settings.job(job.path)
-    nodes = settings.target_instances or job.settings.target_instances or 1
-    if nodes > 1 and not (kind is not None and kind.own_nodes):
+    nodes = job.settings.job(job.path).target_instances or 1
+    if kind is not None and kind.every_node:
+        if found is not None and nodes > 1 and not _meets(job):
+            yield job.finding(
+                APART_NODES,
+                found[1][0].module,
+                found[1][0].span,
+                f"{nodes} nodes start the script at once, and nothing tells them of each other: set MASTER_ADDR "
+                "from MLRS_HEAD_IP, RANK and WORLD_SIZE before this, or set target_instances to 1",
+            )
+    elif nodes > 1 and not (kind is not None and kind.own_nodes):
         place = Span(0, 0) if found is None else found[1][0].span
         module = job.script if found is None else found[1][0].module
         more = "distribute the work with Ray" if kind is None else kind.more_nodes
@@ -73,6 +88,7 @@ def describe(job: Job, plan: JobPlan) -> None:
             kind.one_node,
             kind.more_nodes,
             kind.own_nodes,
+            kind.every_node,
             kind.launcher,
             tuple(_shown(job, place) for place in places[:_SHOWN]),
             launches[:_SHOWN],
@@ -80,7 +96,7 @@ def describe(job: Job, plan: JobPlan) -> None:
     elif launches:
         plan.distribution = Distribution(
             "started as it is, it is one process",
-            "set target_instances and parallel=True, or use PyTorchDistributor",
+            "give its processes an address to meet at, or use PyTorchDistributor",
             launches=launches[:_SHOWN],
         )
 
@@ -145,6 +161,14 @@ def _is_called_again(job: Job, site: Site) -> bool:
         return False
     callers = job.program.callers(Definition(function.node, function.parent))
     return len(callers) > 1 or any(caller.loops for caller in callers)
+
+
+def _meets(job: Job) -> bool:
+    """Whether the source reads where the other nodes of a job are."""
+    modules = search_of(job)[0].modules
+    return any(
+        read.name in _NODES_VARIABLES for read in variable_reads(job.program, job.paths, modules)
+    )
 
 
 # MLJ802

@@ -70,7 +70,7 @@ IDLE_NODES = Rule(
     Level.ERROR,
     Documentation(
         finds="`target_instances` above 1 in the settings for a script that neither Ray nor the runtime's "
-        "distributors spread over nodes.",
+        "distributors spread over nodes, and that is not written to run on each of them.",
         matters="A job runs its script on the first node only. The others join its Ray cluster, do nothing, and "
         "cost as much.",
         by_hand="Set `target_instances` to 1; or distribute the work with Ray or the distributors of "
@@ -79,4 +79,21 @@ IDLE_NODES = Rule(
         reference=_NODES,
     ),
 )
-RULES = (RAY_INIT, NEEDS_LAUNCHER, IDLE_NODES)
+APART_NODES = Rule(
+    "MLJ804",
+    "nodes-that-do-not-meet",
+    Level.ERROR,
+    Documentation(
+        finds="`target_instances` above 1 in the settings for a script of PyTorch's distributed kinds (DDP, FSDP, "
+        "DeepSpeed, Accelerate, Lightning) that reads neither MLRS_HEAD_IP nor MLRS_NODE_IPS.",
+        matters="The submission passes `parallel=True` (client 1.53), so that every node starts the script. Without an "
+        "address to meet at, each trains by itself, or waits for the others until it times out.",
+        by_hand="Before the process group is made, in a job of several nodes, set `MASTER_ADDR` to "
+        "`os.environ['MLRS_HEAD_IP']`, `MASTER_PORT` to `os.environ['MLRS_RDZV_PORT']`, `RANK` to "
+        "`os.environ['SNOWFLAKE_JOB_INDEX']` and `WORLD_SIZE` to `os.environ['SNOWFLAKE_JOBS_COUNT']`: one process "
+        "a node. For a process on each GPU start the training through torchrun with that address, or use the "
+        "runtime's PyTorchDistributor.",
+        reference=_NODES,
+    ),
+)
+RULES = (RAY_INIT, NEEDS_LAUNCHER, IDLE_NODES, APART_NODES)

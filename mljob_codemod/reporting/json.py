@@ -69,6 +69,7 @@ def _job(plan: JobPlan) -> dict[str, Any]:
         package["import"] = package.pop("import_name")
     del job["file_needs_index"]
     job["needs_index"] = plan.needs_index
+    job["parallel"] = plan.parallel
     for variable in job["cloud_env"]:
         variable["name"] = variable.pop("what")
     return job

@@ -21,6 +21,7 @@ class Kind:
     more_nodes: str
     launcher: str | None = None
     own_nodes: bool = False
+    every_node: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,7 @@ _KIND_KEYS: Final[Keys] = {
     "more_nodes": as_text,
     "launcher": as_text,
     "own_nodes": as_flag,
+    "every_node": as_flag,
 }
 
 

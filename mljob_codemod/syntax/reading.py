@@ -76,6 +76,8 @@ class FileFacts:
     shown: str
     source: Source | None = None
     imports: tuple[ImportedName, ...] = ()
+    import_folders: tuple[str, ...] = ()
+    """What the file puts on the import path, relative to its own folder or to the working directory."""
     has_guard: bool = False
     has_work: bool = False
     """Statements at module level do something by themselves: calls, loops."""
@@ -169,6 +171,7 @@ def _note_imports(tree: ast.Module, facts: FileFacts, text: str) -> set[str]:
     found: list[tuple[ast.AST, ImportedName]] = []
     optional: set[ast.AST] = set()
     called: set[str] = set()
+    folders: list[str] = []
     checks_types = "TYPE_CHECKING" in text
     for node in _walk(tree):
         match node:
@@ -177,6 +180,8 @@ def _note_imports(tree: ast.Module, facts: FileFacts, text: str) -> set[str]:
                 if name is None:
                     continue
                 called.add(name)
+                if node.args and _extends_import_path(node.func):
+                    folders.append(_folder_of(node.args[-1]))
                 if name in ("import_module", "__import__") and node.args:
                     module = _imported_by_name(node.args[0])
                     found += [(node, ImportedName(module, 0, (), node.lineno))] if module else []
@@ -195,6 +200,7 @@ def _note_imports(tree: ast.Module, facts: FileFacts, text: str) -> set[str]:
     for node, imported in found:
         imported.optional = node in optional
     facts.imports = tuple(imported for _, imported in found)
+    facts.import_folders = tuple(filter(None, folders))
     return called
 
 
@@ -226,6 +232,32 @@ def _walk(tree: ast.AST) -> Iterator[ast.AST]:
                 pending += value
             elif kind not in _LEAVES:
                 pending.append(value)
+
+
+def _extends_import_path(func: ast.expr) -> bool:
+    """Whether ``func`` is ``sys.path.append`` or ``sys.path.insert``."""
+    match func:
+        case ast.Attribute(ast.Attribute(ast.Name("sys"), "path"), "append" | "insert"):
+            return True
+    return False
+
+
+def _folder_of(path: ast.expr) -> str:
+    """A folder as far as its text tells: ``../lib`` for ``os.path.join(os.path.dirname(__file__), "..", "lib")``."""
+    climbs, steps, here = 0, list[str](), False
+    for node in ast.walk(path):
+        match node:
+            case ast.Name("__file__"):
+                here = True
+            case ast.Constant(value=str(text)):
+                steps.append(text.strip("/"))
+            case ast.Call(ast.Attribute(attr="dirname") | ast.Name("dirname")):
+                climbs += 1
+            case ast.Attribute(attr="parent" | "pardir"):
+                climbs += 1
+            case ast.Subscript(ast.Attribute(attr="parents"), ast.Constant(value=int(above))):
+                climbs += above + 1
+    return "/".join([*([".."] * (climbs - 1 if here else climbs)), *steps])
 
 
 def _imported_by_name(argument: ast.expr) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,16 @@ from typing import Any
 import pytest
 
 from mljob_codemod.config import JobSettings, Settings
-from mljob_codemod.plan import JobPlan, Net, OutputArgument, Service
+from mljob_codemod.plan import (
+    Compute,
+    Distribution,
+    EnvVar,
+    Import,
+    JobPlan,
+    Net,
+    OutputArgument,
+    Service,
+)
 from mljob_codemod.submission import render_entry, render_submission
 
 FAKE_ACCOUNT = Path(__file__).with_name("fake_account.py")
@@ -304,3 +314,52 @@ def test_the_job_entry_is_sent_with_the_script_and_starts_it(
     assert set(submitted.payload()) == {"train.py", "job_entry.py"}
     assert submitted.arguments[0].endswith("/app/job_entry.py")
     assert submitted.arguments[1:] == ["--", "--every=300", "train.py", "--script", "x"]
+
+
+def test_variables_and_modules_beside_the_folder(submit: Submit, tmp_path: Path) -> None:
+    write(tmp_path / "project", "jobs/train.py", "lib/common/scaling.py", "lib/weights.py")
+    submitted = submit(
+        [
+            plan(
+                "jobs/train.py",
+                root="jobs",
+                entrypoint="train.py",
+                method="submit_directory",
+                env_vars=[EnvVar("HF_HOME", "/tmp/hf")],
+                imports=[Import("lib/common", "common"), Import("lib/weights.py", "weights")],
+            )
+        ],
+        settings=Settings(stage="S"),
+    )
+    assert submitted.status == 0, submitted.err
+    spec = submitted.record["job"]["spec"]
+    assert spec["ENV_VARS"]["HF_HOME"] == "/tmp/hf"
+    sent = {
+        name
+        for archive in submitted.stages.rglob("*.zip")
+        for name in zipfile.ZipFile(archive).namelist()
+    }
+    assert {"common/scaling.py", "weights.py"} <= sent
+
+
+def test_every_node_starts_the_script(submit: Submit, tmp_path: Path) -> None:
+    write(tmp_path / "project", "train.py")
+    submitted = submit(
+        [
+            plan(
+                "train.py",
+                compute=Compute(gpu=True, nodes=2),
+                distribution=Distribution("one", "more", every_node=True),
+            )
+        ],
+        settings=Settings(stage="S", target_instances=2),
+    )
+    if "1.26" in submitted.err:
+        assert submitted.status == 2
+        assert "1.53 or newer needed" in submitted.err
+        assert submitted.record["job"] == {}
+        return
+    assert submitted.status == 0, submitted.err
+    assert submitted.options["TARGET_INSTANCES"] == 2
+    variables = submitted.record["job"]["spec"]["ENV_VARS"]
+    assert variables["MLRS_LAUNCH_BACKEND"] == "passthrough"
