@@ -50,7 +50,7 @@ class _Interrupted(Exception):
 _ELSEWHERE = {
     "setup": "mljob_codemod.account.commands",
     "init": "mljob_codemod.account.commands",
-    "job": "mljob_codemod.account.commands",
+    "job": "mljob_codemod.account.job_commands",
     "run": "mljob_codemod.runtime.command",
 }
 """Commands of other packages, by the module that is imported when one is asked for."""

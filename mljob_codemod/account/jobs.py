@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import subprocess
@@ -12,14 +13,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mljob_codemod.account.rows import ask_account, open_session
+from mljob_codemod.account.rows import ask_account, first_line, open_session
 from mljob_codemod.account.sql import string
 from mljob_codemod.errors import InputError, MljobError
+from mljob_codemod.runtime.run import scripts_of
+from mljob_codemod.submission import FILE_NAME, is_generated
 
 STATE = Path(".mljob") / "jobs.json"
 """Where a project remembers its jobs, relative to its folder."""
 _OWN_FILES = re.compile(r"mljob_(result|extra.*)")
 _MOST = 50
+_ENDED = ("DONE", "FAILED", "CANCELLED", "INTERNAL_ERROR", "DELETED")
 
 
 @dataclass(frozen=True)
@@ -65,10 +69,42 @@ def chosen_id(folder: Path, given: str | None) -> str:
     return jobs[-1].id
 
 
-def submit(
-    submission: Path, arguments: Sequence[str], say: Callable[[str], None]
-) -> tuple[str | None, int]:
-    """Run a ``submit_job.py``; the id that it prints, and its exit status. ``say`` gets its output as it comes."""
+def submission_of(script: Path | None) -> tuple[Path, list[str]]:
+    """The program that submits ``script``, or the folder's one job, and what tells it which script is meant."""
+    if script is not None and script.is_file() and is_generated(_start_of(script)):
+        return script, []
+    submission = (Path() if script is None else script.parent) / FILE_NAME
+    names = scripts_of(submission) if submission.is_file() else []
+    if script is not None and names and script.name not in names:
+        raise InputError(
+            str(submission), f"submits {', '.join(names)}: run mljob-codemod apply {script}"
+        )
+    if len(names) < 2:
+        return submission, []
+    if script is None:
+        raise InputError(str(submission), f"submits {', '.join(names)}: name one")
+    return submission, [script.name]
+
+
+def _start_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")[:200]
+    except OSError as error:
+        raise InputError(str(file), f"cannot be read: {error.strerror}") from error
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """What came of a submission: the job's id and last status where there is a job, all that was printed."""
+
+    id: str | None
+    status: str | None
+    exit_status: int
+    output: str
+
+
+def submit(submission: Path, arguments: Sequence[str], say: Callable[[str], None]) -> Submitted:
+    """Run a generated submission; ``say`` gets its output line by line, as it comes."""
     if not submission.is_file():
         raise InputError(str(submission), "is missing: run mljob-codemod apply first")
     process = subprocess.Popen(
@@ -79,85 +115,143 @@ def submit(
         encoding="utf-8",
         errors="replace",
     )
-    job_id = None
+    job_id = status = None
+    lines = []
     assert process.stdout is not None
     for line in process.stdout:
-        found = re.match(r"job (\S+): ", line)
-        job_id = job_id or (found[1] if found else None)
+        found = re.match(r"job ([\w.$\"]+): ([A-Z_]+)$", line)
+        if found and job_id in (None, found[1]):
+            job_id, status = found[1], found[2]
+        lines.append(line)
         say(line)
-    return job_id, process.wait()
+    return Submitted(job_id, status, process.wait(), "".join(lines))
 
 
 class Jobs:
-    """The jobs of an account, through one session."""
+    """The jobs of an account, through one session. What the client raises becomes ``MljobError``, in one line."""
 
     def __init__(self, connection: str | None, database: str | None, schema: str | None) -> None:
         self.session = open_session(connection)
-        if database:
-            self.session.use_database(database)
-        if schema:
-            self.session.use_schema(schema)
+        with _in_one_line("the settings name a database or schema that cannot be used"):
+            if database:
+                self.session.use_database(database)
+            if schema:
+                self.session.use_schema(schema)
 
     def get(self, job_id: str) -> Any:
-        """The client's job; ``MljobError`` where there is none of this id."""
+        """The client's job."""
         from snowflake.ml.jobs import get_job
-        from snowflake.snowpark.exceptions import SnowparkSQLException
 
-        try:
+        with _in_one_line(f"no job {job_id}"):
             return get_job(job_id, session=self.session)
-        except (SnowparkSQLException, ValueError) as error:
-            first = str(error).strip().splitlines()[0]
-            raise MljobError(f"no job {job_id}: {first}") from None
+
+    def status(self, job: Any) -> str:
+        with _in_one_line(f"the status of {job.id} cannot be read"):
+            return str(job.status)
+
+    def log(self, job: Any, instance: int | None = None, *, verbose: bool = False) -> str:
+        """What a job has printed; ``verbose`` adds what pip and the job's start print."""
+        with _in_one_line(f"the log of {job.id} cannot be read"):
+            return str(job.get_logs(instance_id=instance, verbose=verbose))
+
+    def new_lines(self, job: Any, instance: int | None, seconds: float) -> Iterator[str]:
+        """The log as it grows, until the job ends; it is read anew each time, as the client offers nothing else."""
+        shown = 0
+        while True:
+            ended = self.status(job) in _ENDED
+            lines = self.log(job, instance).splitlines(keepends=True)
+            yield from lines[shown:]
+            shown = max(shown, len(lines))
+            if ended:
+                return
+            time.sleep(seconds)
+
+    def wait(self, job: Any, timeout: float) -> str:
+        """The status that a job ends with; ``MljobError`` where it does not end in ``timeout`` seconds."""
+        with _in_one_line(f"{job.id} has not ended"):
+            return str(job.wait(timeout))
+
+    def cancel(self, job: Any) -> None:
+        with _in_one_line(f"{job.id} cannot be stopped"):
+            job.cancel()
+
+    def delete(self, job: Any) -> None:
+        from snowflake.ml.jobs import delete_job
+
+        with _in_one_line(f"{job.id} cannot be deleted"):
+            delete_job(job, session=self.session)
 
     def listed(self, limit: int) -> list[dict[str, Any]]:
         """The newest jobs of the schema."""
         from snowflake.ml.jobs import list_jobs
 
-        rows: list[dict[str, Any]] = list_jobs(limit=limit, session=self.session).to_dict("records")
+        with _in_one_line("the jobs cannot be listed"):
+            rows: list[dict[str, Any]] = list_jobs(limit=limit, session=self.session).to_dict(
+                "records"
+            )
         return rows
+
+    def account_of(self, job: Any) -> str:
+        """All that tells why a job ended as it did: its whole log, how its containers ended, what its result raises."""
+        texts = []
+        with contextlib.suppress(MljobError):
+            texts.append(self.log(job, verbose=True))
+        with contextlib.suppress(MljobError):
+            rows = ask_account(self.session, f"SHOW SERVICE CONTAINERS IN SERVICE {job.id}")
+            texts += [f"{row.get('status')}: {row.get('message')}" for row in rows]
+        if self.status(job) in ("FAILED", "INTERNAL_ERROR"):
+            try:
+                job.result()
+            except Exception as error:  # the job's own error is raised again, whatever it is
+                cause = error.__cause__
+                texts += [f"{type(each).__name__}: {each}" for each in (cause, error) if each]
+        return "\n".join(texts)
 
     def artifacts(self, job: Any) -> list[dict[str, Any]]:
         """Name and size of what the job left below its result path, its recorded value apart."""
         path = _result_stage(job)
-        rows = ask_account(self.session, f"LIST {string(path + '/')}")
+        inside = path.lstrip("@").rpartition("/")[2]
         found = []
-        for row in rows:
+        for row in ask_account(self.session, f"LIST {string(path + '/')}"):
             name = str(row["name"])
-            inside = path.lstrip("@").rpartition("/")[2]
             relative = name.partition(f"{inside}/")[2] or name
             if not _OWN_FILES.fullmatch(relative):
                 found.append({"name": relative, "size": int(row["size"])})
         return found
 
-    def download(self, job: Any, target: Path, progress: Callable[[str], None]) -> list[Path]:
-        """Fetch every artifact to its place below ``target``."""
-        fetched = []
+    def download(
+        self, job: Any, target: Path, wanted: Sequence[dict[str, Any]], told: Callable[[int], None]
+    ) -> None:
+        """Fetch artifacts to their places below ``target``; ``told`` gets the size of each that has come."""
         path = _result_stage(job)
-        for artifact in self.artifacts(job):
+        for artifact in wanted:
             place = target / artifact["name"]
             if not place.resolve().is_relative_to(target.resolve()):
                 raise MljobError(f"an artifact's name leaves the folder: {artifact['name']!r}")
-            place.parent.mkdir(parents=True, exist_ok=True)
-            self.session.file.get(f"{path}/{artifact['name']}", str(place.parent))
-            progress(artifact["name"])
-            fetched.append(place)
-        return fetched
+            try:
+                place.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                message = f"cannot be made: {error.strerror}"
+                raise InputError(str(place.parent), message) from error
+            with _in_one_line(f"{artifact['name']} cannot be fetched"):
+                self.session.file.get(f"{path}/{artifact['name']}", str(place.parent))
+            told(artifact["size"])
 
 
 def _result_stage(job: Any) -> str:
     # The client offers no public way to learn this stage path.
-    return str(job._result_stage_path).rstrip("/")
+    with _in_one_line(f"{job.id} has no result path"):
+        return str(job._result_stage_path).rstrip("/")
 
 
-def new_lines(job: Any, instance: int | None, seconds: float) -> Iterator[str]:
-    """The log as it grows, until the job ends; the log is read anew each time, as the client offers nothing else."""
-    shown = 0
-    while True:
-        ended = job.status in ("DONE", "FAILED", "CANCELLED", "INTERNAL_ERROR", "DELETED")
-        log = job.get_logs(instance_id=instance)
-        lines = str(log).splitlines(keepends=True)
-        yield from lines[shown:]
-        shown = max(shown, len(lines))
-        if ended:
-            return
-        time.sleep(seconds)
+@contextlib.contextmanager
+def _in_one_line(what: str) -> Iterator[None]:
+    """Turn what the client raises into one line that begins with ``what``."""
+    from snowflake.connector import Error
+    from snowflake.snowpark.exceptions import SnowparkClientException
+
+    refusals = (Error, SnowparkClientException, RuntimeError, ValueError, TimeoutError)
+    try:
+        yield
+    except (*refusals, NotImplementedError, AttributeError) as error:
+        raise MljobError(f"{what}: {first_line(error)}") from None

@@ -106,6 +106,17 @@ def show_instances(connection: Connection, match: re.Match[str], _: Any) -> Answ
     return columns, [("0", job.status, started, "127.0.0.1")]
 
 
+@answers(rf"SHOW SERVICE CONTAINERS IN SERVICE {_SERVICE}")
+def show_containers(connection: Connection, match: re.Match[str], _: Any) -> Answer:
+    job = _job(connection, match)
+    messages = {
+        "DONE": "Completed successfully",
+        "FAILED": "User application error, check container logs",
+    }
+    columns = ["instance_id", "container_name", "status", "message"]
+    return columns, [("0", "main", job.status, messages.get(job.status, ""))]
+
+
 @answers(rf"SHOW ENDPOINTS IN SERVICE {_SERVICE}")
 def show_endpoints(connection: Connection, match: re.Match[str], _: Any) -> Answer:
     _job(connection, match)
