@@ -394,7 +394,7 @@ def _plain(value: object) -> object:
     """Per-script settings as JSON, without those that are not set."""
     assert is_dataclass(value)
     values = {setting.name: getattr(value, setting.name) for setting in fields(value)}
-    return {name: each for name, each in values.items() if each not in (None, ())}
+    return {name: each for name, each in values.items() if each not in (None, (), {})}
 
 
 def _check(paths: Sequence[Path], settings: Settings) -> Report:
