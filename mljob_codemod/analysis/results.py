@@ -24,8 +24,15 @@ from mljob_codemod.syntax import records as r
 from mljob_codemod.syntax.scopes import NOWHERE, ModuleIndex, Scope, last_name
 
 _FIXED_ROOTS = (Root.LITERAL, Root.SCRIPT_FOLDER, Root.WORKING_FOLDER, Root.HOME)
-_DOWNLOADING = ("download", "maybe_download", "fetch", "extract", "unzip", "untar")
-"""Beginnings of the names of functions that bring data, which are no results."""
+_BRINGING = {
+    "download": (), "maybe_download": (), "fetch": (),
+    "extract": ("extract", "extractall", "extractfile", "unpack_archive", "namelist", "getmembers"),
+    "unzip": (), "untar": (),
+}  # fmt: skip
+"""Beginnings of the names of functions that bring data, which are no results, and what those of one that means
+other things too (``extract_features``) call."""
+_COPYING = frozenset({"open", "write_bytes", "write_text", "write"})
+"""The calls by which such functions write what they bring; other calls make something of it."""
 _NO_FILES = re.compile(r"(/dev/|/proc/|/tmp/|/tmp$|/var/tmp/|-$|$|(?:.*/)?\.?cache(?:/|$))")
 """Devices, standard output, temporary folders and caches: nobody expects a result there."""
 
@@ -551,8 +558,20 @@ def is_cache(use: PathUse) -> bool:
     if use.writer is not None and use.writer.cache:
         return True
     function = use.site.scope.function
-    name = function.node.name if function and isinstance(function.node, r.FunctionDef) else ""
-    return name.strip("_").startswith(_DOWNLOADING)
+    if function is None or not isinstance(function.node, r.FunctionDef):
+        return False
+    if not use.makes_folder and use.name.rpartition(".")[2] not in _COPYING:
+        return False
+    name = function.node.name.strip("_")
+    calls = next((calls for start, calls in _BRINGING.items() if name.startswith(start)), None)
+    return calls is not None and (
+        not calls
+        or any(
+            site.scope.function is function
+            for call in calls
+            for site in function.module.sites_by_name.get(call, ())
+        )
+    )
 
 
 def _folders_above(text: str) -> Iterator[str]:
