@@ -57,13 +57,10 @@ def check(paths: Sequence[Path], settings: Settings, progress: Progress | None =
     plans: list[JobPlan] = []
     sources: dict[str, Source] = {}
     for script in project.scripts(given, any_given=settings.remote is not None):
-        job, plan = open_job(project, script, settings)
-        found = list(job_findings(job))
+        job, plan, found = check_job(project, script, settings)
         for finding in found:
             key = (finding.code, finding.location, finding.message, finding.job)
             findings.setdefault(key, finding)
-        if plan.method in ("submit_file", "submit_directory"):
-            plan.net = net_of(found, settings.net_of(script.path))
         plans.append(plan)
         for facts in job.files:
             if facts.source is not None:
@@ -74,6 +71,17 @@ def check(paths: Sequence[Path], settings: Settings, progress: Progress | None =
     kept = [finding for finding in findings.values() if is_wanted(finding, settings, sources)]
     kept.sort(key=lambda found: (found.location, found.code))
     return Report(tuple(kept), tuple(plans), tuple(errors), len(discovery.files), sources, project)
+
+
+def check_job(
+    project: Project, script: FileFacts, settings: Settings
+) -> tuple[Job, JobPlan, list[Finding]]:
+    """A script's program, its plan and all that the codemods find in it."""
+    job, plan = open_job(project, script, settings)
+    found = list(job_findings(job))
+    if plan.method in ("submit_file", "submit_directory"):
+        plan.net = net_of(found, settings.net_of(script.path))
+    return job, plan, found
 
 
 def open_job(project: Project, script: FileFacts, settings: Settings) -> tuple[Job, JobPlan]:

@@ -9,17 +9,14 @@ import codecs
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
-from mljob_codemod.checking import Report, is_wanted, job_findings, open_job
+from mljob_codemod.checking import Report, check_job, is_wanted
 from mljob_codemod.codemods.inserted import HELPERS
 from mljob_codemod.config import Settings
-from mljob_codemod.discovery import shown_path
 from mljob_codemod.edits import AddHelper, Edit
 from mljob_codemod.errors import InputError, MljobError, ToolFault
 from mljob_codemod.findings import Finding, Location, Safety
-from mljob_codemod.plan import Evidence, JobPlan, OutputArgument, Package, Service
-from mljob_codemod.project import Project
+from mljob_codemod.plan import JobPlan
 from mljob_codemod.source import Source
 from mljob_codemod.submission import (
     entry_path,
@@ -30,8 +27,6 @@ from mljob_codemod.submission import (
     submission_state,
 )
 from mljob_codemod.syntax.reading import facts_of
-
-_Placed = TypeVar("_Placed", Evidence, OutputArgument, Package, Service)
 
 
 @dataclass(frozen=True)
@@ -71,7 +66,6 @@ def convert(
         try:
             change_set = _change_set(group, report, settings)
             if change_set is not None:
-                _prove_stable(change_set, report, settings)
                 change_sets.append(change_set)
         except MljobError as error:
             if faults is None:
@@ -85,27 +79,33 @@ def convert(
     return tuple(change_sets)
 
 
-def _prove_stable(change_set: ChangeSet, report: Report, settings: Settings) -> None:
-    """Raise ``ToolFault`` when a second run would find something to fix in the new files."""
-    if report.project is None:
-        return
+def _plans_after(
+    plans: Sequence[JobPlan], changes: Sequence[FileChange], report: Report, settings: Settings
+) -> list[JobPlan]:
+    """The plans as a second run makes them of the new files, so that it writes the same ``submit_job.py``.
+
+    Raises ``ToolFault`` when that run would find something to fix.
+    """
+    if report.project is None or not changes:
+        return list(plans)
     new = {
         change.path: facts_of(replace(report.sources[change.shown], text=_decoded(change, report)))
-        for change in change_set.changes
-        if change.shown in report.sources
+        for change in changes
     }
-    files = {**report.project.files, **new}
-    project = Project(files.values(), shown_path)
-    sources = {facts.shown: facts.source for facts in files.values() if facts.source is not None}
-    for facts in files.values():
-        if facts.shown in change_set.scripts and new:
-            job, _ = open_job(project, facts, settings)
-            for finding in job_findings(job):
-                if is_wanted(finding, settings, sources) and _applicable(finding, settings):
-                    raise ToolFault(
-                        f"{finding.location.path}:{finding.location.start.line}: a second run would "
-                        f"still apply {finding.code}, so nothing of {facts.shown} was written"
-                    )
+    project = report.project.with_files(new)
+    scripts = {facts.shown: facts for facts in project.files.values()}
+    sources = {shown: facts.source for shown, facts in scripts.items() if facts.source is not None}
+    after = []
+    for plan in plans:
+        _, new_plan, findings = check_job(project, scripts[plan.script], settings)
+        for finding in findings:
+            if is_wanted(finding, settings, sources) and _applicable(finding, settings):
+                raise ToolFault(
+                    f"{finding.location.path}:{finding.location.start.line}: a second run would "
+                    f"still apply {finding.code}, so nothing of {plan.script} was written"
+                )
+        after.append(new_plan)
+    return after
 
 
 def _decoded(change: FileChange, report: Report) -> str:
@@ -152,8 +152,7 @@ def _change_set(plans: Sequence[JobPlan], report: Report, settings: Settings) ->
         for path, wanted in _edits_by_file(applied).items()
         if (change := _rewritten(report.sources[path], wanted)) is not None
     ]
-    lines = {change.shown: _line_numbers(change) for change in changes}
-    plans = [_after_rewrite(plan, lines) for plan in plans]
+    plans = _plans_after(plans, changes, report, settings)
     notices = [
         f"{use.path}:{use.line}: reads {use.target}, which the job of a function does not get: read it from a stage"
         for plan in plans
@@ -200,39 +199,6 @@ def _edits_by_file(findings: Iterable[Finding]) -> dict[str, list[Edit]]:
 def _needs(finding: Finding, helper: str) -> bool:
     return finding.fix is not None and any(
         edit == AddHelper(helper) for _, edit in finding.fix.edits
-    )
-
-
-def _line_numbers(change: FileChange) -> list[int]:
-    """The new number of each line of a changed file, by its old number (the first is unused)."""
-    from difflib import SequenceMatcher
-
-    before, after = (change.before or b"").splitlines(), change.after.splitlines()
-    numbers = [0] * (len(before) + 2)
-    for _, start, end, new_start, new_end in SequenceMatcher(
-        None, before, after, autojunk=False
-    ).get_opcodes():
-        for line in range(start, end + 1):
-            numbers[line + 1] = min(new_start + line - start, max(new_end - 1, new_start)) + 1
-    return numbers
-
-
-def _after_rewrite(plan: JobPlan, lines: dict[str, list[int]]) -> JobPlan:
-    """The plan with its places as they are in the rewritten files, as a second run would see them."""
-
-    def moved(item: _Placed) -> _Placed:
-        numbers = lines.get(item.path)
-        return item if numbers is None else replace(item, line=numbers[item.line])
-
-    return replace(
-        plan,
-        compute=replace(plan.compute, reasons=tuple(map(moved, plan.compute.reasons))),
-        local_imports=list(map(moved, plan.local_imports)),
-        packages=list(map(moved, plan.packages)),
-        installs=[replace(each, reason=moved(each.reason)) for each in plan.installs],
-        services=list(map(moved, plan.services)),
-        output_arguments=list(map(moved, plan.output_arguments)),
-        net=replace(plan.net, reasons=tuple(map(moved, plan.net.reasons))),
     )
 
 

@@ -67,6 +67,12 @@ class Project:
         self._imports: dict[tuple[Path, tuple[Path, ...]], list[_Import]] = {}
         self._resolved: dict[tuple[Path, ...], dict[tuple[str, int, str], str | None]] = {}
 
+    def with_files(self, new: Mapping[Path, FileFacts]) -> Project:
+        """The same project with ``new`` in the place of files that were read before."""
+        project = Project({**self.files, **new}.values(), self._shown)
+        project.declared, project.payload_tree = self.declared, self.payload_tree
+        return project
+
     # Scripts
 
     def scripts(self, given: set[Path], *, any_given: bool = False) -> list[FileFacts]:
