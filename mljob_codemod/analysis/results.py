@@ -139,7 +139,9 @@ def lies_below(path: str, folder: str) -> bool:
 
 def _leads_to(path: str, written: str) -> bool:
     """Whether ``path`` may be what is ``written``; what goes to a path of which nothing is known could be anything."""
-    return path == written or (not is_unknown(written) and same_path(path, written))
+    return path == written or (
+        not is_unknown(_without_ending(written)) and same_path(path, written)
+    )
 
 
 class ResultFinder:
@@ -583,6 +585,11 @@ def _folders_above(text: str) -> Iterator[str]:
 
 def _related(text: str, others: set[str]) -> bool:
     return any(same_path(text, other) or _is_above_or_below(text, other) for other in others)
+
+
+def _without_ending(path: str) -> str:
+    """A path without the ending of its file, which says little of where it lies."""
+    return re.sub(r"(?<=>)\.\w+$", "", path)
 
 
 def is_unknown(text: str) -> bool:

@@ -135,6 +135,8 @@ def _plain(keyword: ast.keyword) -> ast.keyword:
 
 def _is_added_keyword(keyword: ast.keyword) -> bool:
     value = keyword.value
+    if keyword.arg == "ignore_reinit_error":
+        return True
     if keyword.arg in ("force", "standalone_mode"):
         return RESULT in ast.dump(value)
     if keyword.arg == "default" and isinstance(value, ast.Constant) and value.value is None:
