@@ -17,6 +17,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+WITH_EXAMPLES = [path for path in DOCUMENTS if path.name != "tutorial.md"]
+"""Those whose blocks stand alone: what the tutorial shows is one walk, of ``tests/tutorial.py``."""
 EXAMPLE = ROOT / "examples" / "churn"
 _BLOCK = re.compile(r"^```(console|diff)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _STEP = re.compile(r"^\$ (?P<command>[^\n]*)\n(?P<output>(?:(?!\$ )[^\n]*\n)*)", re.MULTILINE)
@@ -78,6 +80,6 @@ def _run(command: str, folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    for document in DOCUMENTS:
+    for document in WITH_EXAMPLES:
         before = document.read_text(encoding="utf-8")
         document.write_text(renewed(before), encoding="utf-8")

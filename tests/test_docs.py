@@ -13,10 +13,10 @@ import pytest
 
 from mljob_codemod.codemods import all_rules
 from mljob_codemod.config import JobSettings, Settings, load_settings
-from tests.documents import DOCUMENTS, ROOT, renewed
+from tests.documents import DOCUMENTS, ROOT, WITH_EXAMPLES, renewed
 from tests.fixture_case import load_case
 
-each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+each_document = pytest.mark.parametrize("document", WITH_EXAMPLES, ids=lambda path: path.name)
 ALL = (*DOCUMENTS, ROOT / "CONTRIBUTING.md", ROOT / "examples" / "README.md")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import AbstractContextManager
 from dataclasses import asdict
@@ -61,12 +62,24 @@ def _waiting(text: str) -> AbstractContextManager[object]:
     return Console(stderr=True, markup=False).status(text)
 
 
-@job.command(short_help="Submit through the generated submit_job.py.")
+class _Submit(click.Command):
+    """A command whose one argument may be missing, although arguments of the script follow behind "--"."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        ctx.obj = args[end + 1 :]
+        return super().parse_args(ctx, args[:end])
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [*super().collect_usage_pieces(ctx), "[-- ARGUMENTS]"]
+
+
+@job.command(cls=_Submit, short_help="Submit through the generated submit_job.py.")
 @click.argument("script", type=click.Path(path_type=Path), required=False)
 @click.option("--wait", is_flag=True, help="Follow the job; explain its failure.")
 @as_json_option
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def submit(script: Path | None, wait: bool, as_json: bool, arguments: tuple[str, ...]) -> int:
+@click.pass_obj
+def submit(arguments: list[str], script: Path | None, wait: bool, as_json: bool) -> int:
     """Submit SCRIPT through the submit_job.py beside it; what comes after "--" goes to the script.
 
     SCRIPT may be a generated submission itself, such as that of a single function.
@@ -82,11 +95,12 @@ def submit(script: Path | None, wait: bool, as_json: bool, arguments: tuple[str,
     from mljob_codemod.diagnosis import diagnose as find
     from mljob_codemod.diagnosis import render_diagnosis
 
-    submission, named = jobs.submission_of(script)
-    given = [*named, *(["--wait"] if wait else []), "--", *arguments]
+    submission, named, several = jobs.submission_of(script)
+    given = [*([named] if several else []), *(["--wait"] if wait else []), "--", *arguments]
     submitted = jobs.submit(submission, given, lambda line: click.echo(line, nl=False, err=as_json))
     if submitted.id is not None:
-        jobs.remember(_here(), submitted.id, str(script or submission.parent))
+        shown = Path(os.path.relpath(submission.with_name(named), _here())).as_posix()
+        jobs.remember(_here(), submitted.id, shown)
     failed = submitted.exit_status != 0
     causes = find(submitted.output) if failed else []
     if as_json:
@@ -168,7 +182,10 @@ def artifacts(job_id: str | None, download: Path | None, as_json: bool) -> int:
         from rich.progress import DownloadColumn, Progress, TextColumn
 
         columns = (*Progress.get_default_columns(), DownloadColumn(), TextColumn(str(download)))
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        console = Console(stderr=True)
+        with Progress(
+            *columns, console=console, transient=True, disable=not console.is_terminal
+        ) as progress:
             task = progress.add_task("fetching", total=sum(each["size"] for each in listed))
             jobs.download(found, download, listed, lambda size: progress.advance(task, size))
     if as_json:

@@ -69,21 +69,23 @@ def chosen_id(folder: Path, given: str | None) -> str:
     return jobs[-1].id
 
 
-def submission_of(script: Path | None) -> tuple[Path, list[str]]:
-    """The program that submits ``script``, or the folder's one job, and what tells it which script is meant."""
+def submission_of(script: Path | None) -> tuple[Path, str, bool]:
+    """The program that submits ``script``, or the folder's one job; what it submits, and whether that is one of several.
+
+    A script may be such a program itself.
+    """
     if script is not None and script.is_file() and is_generated(_start_of(script)):
-        return script, []
+        return script, script.name, False
     submission = (Path() if script is None else script.parent) / FILE_NAME
-    names = scripts_of(submission) if submission.is_file() else []
-    if script is not None and names and script.name not in names:
-        raise InputError(
-            str(submission), f"submits {', '.join(names)}: run mljob-codemod apply {script}"
-        )
-    if len(names) < 2:
-        return submission, []
-    if script is None:
-        raise InputError(str(submission), f"submits {', '.join(names)}: name one")
-    return submission, [script.name]
+    if not submission.is_file():
+        raise InputError(str(submission), "is missing: run mljob-codemod apply first")
+    names = scripts_of(submission)
+    offered = ", ".join(names)
+    if script is None and len(names) > 1:
+        raise InputError(str(submission), f"submits {offered}: name one")
+    if script is not None and script.name not in names:
+        raise InputError(str(submission), f"submits {offered}: run mljob-codemod apply {script}")
+    return submission, names[0] if script is None else script.name, len(names) > 1
 
 
 def _start_of(file: Path) -> str:
@@ -105,8 +107,6 @@ class Submitted:
 
 def submit(submission: Path, arguments: Sequence[str], say: Callable[[str], None]) -> Submitted:
     """Run a generated submission; ``say`` gets its output line by line, as it comes."""
-    if not submission.is_file():
-        raise InputError(str(submission), "is missing: run mljob-codemod apply first")
     process = subprocess.Popen(
         [sys.executable, str(submission), *arguments],
         stdout=subprocess.PIPE,

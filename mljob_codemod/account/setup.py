@@ -46,7 +46,7 @@ class _Setup:
     def lines(self) -> Iterator[str]:
         jobs = ", ".join(plan.script for plan in self.plans) or "jobs"
         yield comment(
-            f"What {jobs} need in Snowflake. Run as an administrator; running it again is safe."
+            f"What {jobs} need{'s' * (len(self.plans) == 1)} in Snowflake. Run as an administrator; running it again is safe."
         )
         yield "USE ROLE ACCOUNTADMIN;"
         yield from self._place()

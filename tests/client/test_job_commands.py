@@ -143,7 +143,8 @@ def test_a_job_from_submission_to_deletion(project: Path, command: Command) -> N
         command("job", "result", status=1)
 
         (project / "train.py").write_text("import time\ntime.sleep(300)\n")
-        running = told("job", "submit")
+        # Without a script, what follows "--" is the script's all the same.
+        running = json.loads(command("job", "submit", "--json", "--", "--seed", "3"))
         assert f"{running['id']} has not ended: " in command("job", "wait", "--timeout=1", status=2)
         assert told("job", "cancel")["id"] == running["id"]
         assert command("job", "wait", status=1) == f"{running['id']}: CANCELLED\n"
