@@ -64,6 +64,8 @@ class _Piece:
                 yield from (end for end in ends if option.fullmatch(text, start, end))
             elif (match := option.match(text, start)) is not None:
                 yield match.end()
+                if option.fullmatch(text, start, match.end() - 1):
+                    yield match.end() - 1  # the parenthesis behind it is the source's own
                 if self.open_end:
                     more = re.compile(r"\s*,?\s*").match(text, match.end())
                     yield from range(match.end() + 1, more.end() + 1 if more else 0)
