@@ -40,6 +40,12 @@ class Reach:
     imported_at: dict[Path, tuple[FileFacts, int]] = field(default_factory=dict)
     """Where each file but the script is first imported: the importing file and the line."""
     locate: Callable[[str, int, str], str | None] = lambda key, level, dotted: None
+    callers: set[Path] = field(default_factory=set)
+    """The files that are looked at only for what they pass to others."""
+
+    def is_looked_at(self, facts: FileFacts) -> bool:
+        """Whether the file's calls are gone through, rather than only what others name of it."""
+        return facts.of_interest or facts is self.script or facts.path in self.callers
 
 
 class _Import(NamedTuple):
@@ -284,11 +290,11 @@ class Project:
         Of its own such a module held nothing of interest, but it may say which arguments that gets.
         """
         files = reach.files.values()
-        waiting = [facts for facts in files if facts.body is None and facts.called]
+        waiting = [facts for facts in files if not facts.of_interest and facts.called]
         if not waiting:
             return
         defined = frozenset[str]().union(*(facts.defined for facts in files))
-        read = [facts for facts in files if facts.body is not None]
+        read = [facts for facts in files if facts.of_interest]
         writing: dict[str, set[str]] = {}  # names of writing functions by the modules they are in
         while read:
             known = frozenset[str]().union(*writing.values())
@@ -302,6 +308,7 @@ class Project:
                 if not facts.work_calls.isdisjoint(defined) or _calls_writer(facts, writing)
             ]
             waiting = [facts for facts in waiting if facts not in read]
+            reach.callers.update(facts.path for facts in read)
 
     def _read(self, paths: Iterable[Path]) -> None:
         missing = dict.fromkeys(path for path in paths if path not in self.files)
@@ -345,7 +352,7 @@ def _calls_writer(facts: FileFacts, writing: Mapping[str, set[str]]) -> bool:
 
 
 class ReachModules(Mapping[str, ModuleIndex]):
-    """The modules of a reach by path. Iterating sees those already read; asking for one reads it."""
+    """The modules of a reach by path. Iterating sees those that are looked at; asking for another reads it."""
 
     def __init__(self, project: Project, reach: Reach) -> None:
         self._project = project
@@ -354,11 +361,11 @@ class ReachModules(Mapping[str, ModuleIndex]):
         self._index(
             str(reach.script.path)
         )  # a script is read although it may hold no call of interest
-        self._ready = [
-            key
+        self._ready = {
+            key: facts
             for key, facts in self._files.items()
-            if facts.body is not None and self._index(key) is not None
-        ]
+            if reach.is_looked_at(facts) and self._index(key) is not None
+        }
 
     def _index(self, key: str) -> ModuleIndex | None:
         if key not in self._indices:
@@ -370,7 +377,7 @@ class ReachModules(Mapping[str, ModuleIndex]):
     def called_elsewhere(self) -> frozenset[str]:
         """The last names of what the modules call that hold nothing of interest and were not read."""
         return frozenset[str]().union(
-            *(facts.called for facts in self._files.values() if facts.body is None)
+            *(facts.called for key, facts in self._files.items() if key not in self._ready)
         )
 
     def __getitem__(self, key: str) -> ModuleIndex:

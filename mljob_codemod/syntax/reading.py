@@ -89,6 +89,8 @@ class FileFacts:
     """The last names of all that is called, where the file seems to hold nothing of interest."""
     defined: frozenset[str] = frozenset()
     """The names of functions and classes, where the file holds something of interest."""
+    of_interest: bool = False
+    """Whether a rule may be about the file; ``body`` may be read for the sake of others too."""
     body: Block | None = None
     error: InputError | None = None
 
@@ -111,6 +113,7 @@ def facts_of(source: Source) -> FileFacts:
         called = _note_imports(tree, facts, source.text)
         works = _note_work(tree, facts)
         if _is_interesting(facts, source.text, called):
+            facts.of_interest = True
             facts.body = read_body(source)
             facts.defined = frozenset(_definitions(tree.body))
         else:

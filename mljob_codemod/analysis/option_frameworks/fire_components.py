@@ -34,6 +34,7 @@ def fire_options(program: Program, site: Site) -> Iterator[Option]:
                 for binding in bindings
                 if isinstance(binding.value, r.FunctionDef)
             ]
+    setting: list[r.FunctionDef] = []
     for candidate in candidates:
         if isinstance(candidate.node, r.FunctionDef):
             # Of all functions of a file some only help the others, which give what they require.
@@ -41,39 +42,36 @@ def fire_options(program: Program, site: Site) -> Iterator[Option]:
             for option in parameter_options(candidate.node, candidate.scope, "fire"):
                 if not (helps and option.required):
                     yield option
-            yield from _attributes_set_from(program, candidate.node, candidate.scope)
+            setting.append(candidate.node)
         else:
             inner = candidate.scope.module.scope_of(candidate.node)
             for bindings in inner.bindings.values():
                 for binding in bindings:
                     if isinstance(binding.value, r.FunctionDef):
                         yield from parameter_options(binding.value, inner, "fire")
+    if any(param.kind == "**" for function in setting for param in function.params):
+        yield from _attributes_set(program)
 
 
-def _attributes_set_from(
-    program: Program, function: r.FunctionDef, scope: Scope
-) -> Iterator[Option]:
+def _attributes_set(program: Program) -> Iterator[Option]:
     """Class attributes that ``**kwargs`` of a fire function set by ``setattr(config, name, value)``."""
-    if not any(param.kind == "**" for param in function.params):
-        return
+    classes: dict[Scope, None] = {}
     for site in program.sites_named("setattr"):
-        if not site.call.args:
-            continue
-        for owner in program.instance_of(site.call.args[0].value, site.scope):
-            for klass in program.class_line(owner):
-                for name, bindings in klass.bindings.items():
-                    value = bindings[0].value
-                    if isinstance(value, (r.Const, r.Call)) and is_literal_or_moved(value):
-                        yield Option(
-                            framework="fire",
-                            spelling=f"--{name}",
-                            strings=(f"--{name}",),
-                            dest=name,
-                            scope=klass,
-                            declaration=r.Assign(
-                                (r.Name(name, value.span),), value, None, value.span
-                            ),
-                            default=None if is_none(value) else value,
-                            switch=isinstance(value, r.Const)
-                            and not isinstance(value.value, (str, type(None))),
-                        )
+        for argument in site.call.args[:1]:
+            for owner in program.instance_of(argument.value, site.scope):
+                classes.update(dict.fromkeys(program.class_line(owner)))
+    for klass in classes:
+        for name, bindings in klass.bindings.items():
+            value = bindings[0].value
+            if isinstance(value, (r.Const, r.Call)) and is_literal_or_moved(value):
+                yield Option(
+                    framework="fire",
+                    spelling=f"--{name}",
+                    strings=(f"--{name}",),
+                    dest=name,
+                    scope=klass,
+                    declaration=r.Assign((r.Name(name, value.span),), value, None, value.span),
+                    default=None if is_none(value) else value,
+                    switch=isinstance(value, r.Const)
+                    and not isinstance(value.value, (str, type(None))),
+                )
