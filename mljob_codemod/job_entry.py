@@ -37,7 +37,8 @@ COPIED = (".db", ".h5", ".hdf5", ".keras", ".mdb", ".sqlite", ".sqlite3")
 NOT_KEPT = ("__pycache__", ".cache", ".ipynb_checkpoints", ".mypy_cache", ".pytest_cache")
 # The launcher's own files in the result path.
 RESERVED = ("mljob_result", "mljob_extra")
-# Where a file goes whose place below the result path is taken.
+# Where a file goes whose place below the result path is taken, or holds an earlier copy that
+# is whole when the script was ended and the file may be half written.
 ASIDE = "working_directory"
 # A file that changed less long ago than this may not be whole yet.
 QUIET_SECONDS = 2.0
@@ -112,6 +113,7 @@ class Collector:
         self.result = result
         self.known = known
         self.ledger = folder.with_suffix(".ledger")
+        self.interrupted = False
 
     def kept(self) -> dict[str, str]:
         """The files kept so far, and their paths below the result path."""
@@ -131,7 +133,8 @@ class Collector:
                 continue
             target = self.result / kept.get(name, name)
             if not (target.exists() and same_content(source, target)):
-                if name not in kept and (target.exists() or name.startswith(RESERVED)):
+                taken = target.exists() or name.startswith(RESERVED)
+                if taken and (self.interrupted or name not in kept):
                     target = self.result / ASIDE / name
                 if not copy_whole(source, target):
                     continue
@@ -197,6 +200,11 @@ class Watch:
         )
         self.owner = os.getpid()
 
+    def leave(self) -> None:
+        """In a child: the pipe must close when the script ends, not when its children do."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+
     def end(self) -> None:
         if self.process.stdin is not None and not self.process.stdin.closed:
             self.process.stdin.write(b"done")
@@ -212,7 +220,8 @@ def watch(every: float, folder: Path, result: Path) -> None:
     while True:
         ready, _, _ = select.select([sys.stdin], [], [], every)
         if ready:
-            if sys.stdin.read() != "done":
+            collector.interrupted = os.read(sys.stdin.fileno(), 4) != b"done"
+            if collector.interrupted:
                 collector.collect()
             return
         collector.collect(quiet=True)
@@ -225,6 +234,15 @@ def report(collector: Collector) -> None:
         shown = ", ".join(kept[:5]) + (f" and {len(kept) - 5} more" if kept[5:] else "")
         number = f"{len(kept)} file{'s' if len(kept) > 1 else ''}"
         print(f"job_entry: kept {number} of the working directory: {shown}", flush=True)
+    others = int(os.environ.get("SNOWFLAKE_JOBS_COUNT", "1")) - 1
+    if others > 0 and not runs_on_every_node():
+        shown = "other node" if others == 1 else f"other {others} nodes"
+        print(f"job_entry: files on the local disks of the {shown} are not kept", flush=True)
+
+
+def runs_on_every_node() -> bool:
+    """With parallel=True each node runs this; without, the head alone does."""
+    return os.environ.get("MLRS_LAUNCH_BACKEND") == "passthrough"
 
 
 def result_folder() -> Path | None:
@@ -233,9 +251,7 @@ def result_folder() -> Path | None:
     if not result:
         return None
     node = os.environ.get("SNOWFLAKE_JOB_INDEX", "0")
-    # With parallel=True each node runs this; without, the head alone does.
-    every_node = os.environ.get("MLRS_LAUNCH_BACKEND") == "passthrough"
-    return Path(result, f"node-{node}") if every_node and node != "0" else Path(result)
+    return Path(result, f"node-{node}") if runs_on_every_node() and node != "0" else Path(result)
 
 
 def move_to(workplace: Workplace) -> None:
@@ -248,10 +264,6 @@ def move_to(workplace: Workplace) -> None:
     os.environ["PWD"] = folder
     inherited = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = folder + (os.pathsep + inherited if inherited else "")
-
-
-def end_by_signal(number: int, _frame: object) -> None:
-    raise SystemExit(128 + number)
 
 
 def prepare(every: float) -> tuple[Collector, Watch] | None:
@@ -277,17 +289,24 @@ def prepare(every: float) -> tuple[Collector, Watch] | None:
             if collector.kept() != before:
                 report(collector)
 
+    def end_by_signal(number: int, _frame: object) -> None:
+        collector.interrupted = True
+        raise SystemExit(128 + number)
+
     move_to(workplace)
     signal.signal(signal.SIGTERM, end_by_signal)
     # A child that is terminated ends as it would without this, at whatever moment.
     terminated = {signal.SIGTERM}
+
+    def in_child() -> None:
+        watcher.leave()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, terminated)
+
     os.register_at_fork(
         before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, terminated),
         after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, terminated),
-        after_in_child=lambda: (
-            signal.signal(signal.SIGTERM, signal.SIG_DFL),
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, terminated),
-        ),
+        after_in_child=in_child,
     )
     return collector, watcher
 
@@ -340,12 +359,14 @@ elif __name__ == "__main__":
         sys.argv[:] = [str(_main.__file__), *_command[2:]] if _by_name else _command
         sys.modules["__main__"] = _main
         exec(_code, vars(_main))
-    except SystemExit as _end:
+    except BaseException as _end:
         # The launcher would lose the value, though status 0 ends the job well.
-        if _end.code not in (None, 0):
+        if not isinstance(_end, SystemExit) or _end.code not in (None, 0):
+            # What is shown begins with the script's own line.
+            _end.__traceback__ = _end.__traceback__ and _end.__traceback__.tb_next
             raise
     finally:
-        if _prepared is not None:
+        if _prepared is not None and os.getpid() == _prepared[1].owner:
             _collector, _watch = _prepared
             _watch.end()
             _collector.collect()

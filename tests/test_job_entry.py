@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import shutil
+import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -127,7 +129,10 @@ def test_files_are_kept_at_every_ending(
         assert job.recorded.value == value
 
 
-def test_a_child_that_ends_abruptly_keeps_its_files_and_collects_nothing(run: Run) -> None:
+@pytest.mark.parametrize("end", ["os._exit(0)", "raise SystemExit"])
+def test_a_child_that_ends_by_itself_keeps_its_files_and_collects_nothing(
+    run: Run, end: str
+) -> None:
     job = run(
         """
         import os
@@ -135,9 +140,9 @@ def test_a_child_that_ends_abruptly_keeps_its_files_and_collects_nothing(run: Ru
         if pid == 0:
             with open("child.txt", "w") as file:
                 file.write("child")
-            os._exit(0)
+            END
         os.waitpid(pid, 0)
-        """
+        """.replace("END", end)
     )
     assert dict(job.artifacts) == {"child.txt": b"child"}
     assert job.stdout.count("job_entry: kept") == 1
@@ -288,6 +293,50 @@ def test_a_checkpoint_that_goes_on_changing_is_kept_as_it_is_last(run: Run) -> N
     assert "kept 1 file of the working directory: checkpoint.txt" in job.stdout
 
 
+def test_a_process_that_outlives_the_script_holds_nothing_up(run: Run) -> None:
+    job = run(
+        """
+        import multiprocessing
+        manager = multiprocessing.get_context("fork").Manager()  # ends when the interpreter does
+        counts = manager.dict(seen=3)
+        with open("counts.txt", "w") as file:
+            file.write(str(counts["seen"]))
+        """,
+        timeout=40,
+    )
+    assert job.status == 0, job.stderr
+    assert dict(job.artifacts) == {"counts.txt": b"3"}
+
+
+def test_a_half_written_checkpoint_does_not_replace_the_whole_one(run: Run) -> None:
+    """The job is cancelled while a checkpoint is written that was kept before."""
+    job = run(
+        """
+        import os, signal, time
+        kept = os.path.join(os.environ["MLRS_STAGE_RESULT_PATH"], "checkpoint.txt")
+        with open("checkpoint.txt", "w") as file:
+            file.write("whole")
+        with open("loss.txt", "w") as file:
+            file.write("0.5")
+        deadline = time.monotonic() + 20
+        while not os.path.exists(kept) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        with open("checkpoint.txt", "w") as file:
+            file.write("ha")
+            file.flush()
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(9)
+        """,
+        command=["--every=0.5", "train.py"],
+    )
+    assert job.status == 143
+    assert dict(job.artifacts) == {
+        "checkpoint.txt": b"whole",
+        "loss.txt": b"0.5",
+        "working_directory/checkpoint.txt": b"ha",
+    }
+
+
 def test_a_terminated_child_ends_by_the_signal(run: Run) -> None:
     job = run(
         """
@@ -301,6 +350,115 @@ def test_a_terminated_child_ends_by_the_signal(run: Run) -> None:
     )
     assert job.recorded is not None
     assert job.recorded.value == -15
+
+
+def test_a_traceback_shows_the_script_alone(run: Run) -> None:
+    job = run(
+        """
+        def fit():
+            raise ValueError("no data")
+
+        fit()
+        """
+    )
+    assert job.status == 1
+    _, _, shown = job.stderr.partition("mljob_launcher.py")
+    if sys.version_info >= (3, 11):  # before, the entry's own line cannot be taken away
+        assert "job_entry.py" not in shown
+    assert shown.index('payload/train.py", line 5, in <module>') < shown.index("line 3, in fit")
+    assert "ValueError: no data" in shown
+
+
+def test_a_read_only_file_of_200_mb_is_read_where_it_lies(run: Run, tmp_path: Path) -> None:
+    data = tmp_path / "project" / "data" / "large file ü.bin"
+    data.parent.mkdir(parents=True)
+    with data.open("wb") as file:  # sparse: it takes no room
+        file.truncate(200 * 1024 * 1024)
+    data.chmod(0o444)
+    job = run(
+        """
+        import os
+        name = "data/large file ü.bin"
+        with open(name, "rb") as file:
+            file.seek(-1, os.SEEK_END)
+            last = file.read()
+        __return__ = [os.path.islink(name), last == b"\\0", os.path.getsize(name)]
+        """
+    )
+    assert job.recorded is not None, job.stderr
+    assert job.recorded.value == [True, True, 200 * 1024 * 1024]
+    assert not job.artifacts
+    assert not job.elsewhere
+
+
+def test_names_with_spaces_and_letters_of_any_script(run: Run) -> None:
+    job = run(
+        "",
+        "--möbel=große",
+        command=["mes scripts/entraîner le modèle.py"],
+        files={
+            "mes scripts/entraîner le modèle.py": """
+                import sys
+                with open("résultat 1.txt", "a", encoding="utf-8") as file:
+                    file.write(sys.argv[1])
+                __return__ = sys.argv[0]
+            """
+        },
+    )
+    assert job.recorded is not None, job.stderr
+    assert job.recorded.value == "mes scripts/entraîner le modèle.py"
+    assert dict(job.artifacts) == {"résultat 1.txt": "--möbel=große".encode()}
+
+
+@pytest.mark.parametrize("moment", random.Random(7).sample(range(100, 2000), 3))
+def test_killed_at_any_moment_what_was_kept_is_whole(run: Run, moment: int) -> None:
+    """Files hold their own length in front; one that is changed all the time among them."""
+    job = run(
+        f"""
+        import os, signal, threading, time
+
+        def end():
+            time.sleep({moment / 1000} + 2.2)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        threading.Thread(target=end).start()
+        for number in range(10**6):
+            for name in (f"step-{{number % 5}}.ckpt", "last.ckpt"):
+                size = 1000 + number % 7919
+                with open(name, "w") as file:
+                    file.write(f"{{size:08}}")
+                    for _ in range(size // 100):
+                        file.write("x" * 100)
+                    file.write("x" * (size % 100))
+            time.sleep(0.7 if number % 5 == 4 else 0)
+        """,
+        command=["--every=0.2", "train.py"],
+    )
+    assert job.status == -9
+    for name, data in job.artifacts.items():
+        if not name.endswith(".part"):
+            assert len(data or b"") == 8 + int((data or b"")[:8]), name
+
+
+def test_other_nodes_have_folders_of_their_own(run: Run) -> None:
+    source = "open('loss.txt', 'a').write('0.5')"
+    parallel = {"MLRS_LAUNCH_BACKEND": "passthrough"}
+    second = run(source, env={**parallel, "SNOWFLAKE_JOB_INDEX": "1"})
+    assert dict(second.artifacts) == {"node-1/loss.txt": b"0.5"}
+    head = run(source, env={**parallel, "SNOWFLAKE_JOB_INDEX": "0"})
+    assert dict(head.artifacts) == {"loss.txt": b"0.5"}
+
+
+@pytest.mark.parametrize(("backend", "said"), [("", True), ("passthrough", False)])
+def test_a_head_that_runs_the_script_alone_says_what_it_cannot_collect(
+    run: Run, backend: str, said: bool
+) -> None:
+    # Set in the script: the launcher would wait for nodes that this machine has not.
+    job = run(
+        "import os; os.environ['SNOWFLAKE_JOBS_COUNT'] = '3'", env={"MLRS_LAUNCH_BACKEND": backend}
+    )
+    line = "job_entry: files on the local disks of the other 2 nodes are not kept"
+    assert (line in job.stdout) is said
 
 
 def test_outside_a_job_the_script_runs_where_it_is(tmp_path: Path) -> None:

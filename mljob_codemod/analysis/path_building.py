@@ -96,6 +96,10 @@ class PathBuilder:
         if isinstance(first, r.Const):
             text = f"{first.value!s}{rest}"
             root = root_of_text(text)
+            if root is Root.URL and len(parts) > 1:
+                # "sqlite:///" in front of a path: the file lies where the path leads.
+                found = self._values(parts[1], scope, depth)
+                yield from (value for value in found if value.root is Root.RESULT)
             yield PathValue(
                 root, text, scope, expr, built=True, has_parts=bool(options), reason="built"
             )
