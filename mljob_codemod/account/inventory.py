@@ -7,7 +7,7 @@ from typing import Any
 
 from mljob_codemod.account.integrations import Integration, network_rules, read_integrations
 from mljob_codemod.account.rows import Row, ask_account, read_rows
-from mljob_codemod.account.sql import qualified, stored, string
+from mljob_codemod.account.sql import identifier, qualified, stored, string
 from mljob_codemod.errors import MljobError
 
 
@@ -68,7 +68,7 @@ class Inventory:
         """The internal stages of a schema."""
         if not (database and schema):
             return []
-        rows = self._readable(f"SHOW STAGES IN SCHEMA {qualified(schema, database)}")
+        rows = self._readable(f"SHOW STAGES IN SCHEMA {identifier(database)}.{identifier(schema)}")
         return [str(row["name"]) for row in rows if "INTERNAL" in str(row.get("type")).upper()]
 
     def warehouses(self) -> list[str]:

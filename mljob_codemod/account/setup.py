@@ -13,6 +13,7 @@ from mljob_codemod.account.sql import comment, identifier, qualified, string
 from mljob_codemod.config import Settings
 from mljob_codemod.errors import MljobError
 from mljob_codemod.plan import JobPlan, suggested_integration
+from mljob_codemod.rules.instance_families import instance_families
 
 ADMINISTRATORS = frozenset({"ACCOUNTADMIN", "ORGADMIN", "SECURITYADMIN"})
 """Roles that may not own services (docs: service-network-communications)."""
@@ -75,6 +76,12 @@ class _Setup:
         yield f"CREATE STAGE IF NOT EXISTS {name}"
         yield "  ENCRYPTION = (TYPE = 'SNOWFLAKE_SSE');"
         yield f"GRANT READ, WRITE ON STAGE {name} TO ROLE {self.role};"
+        sources = {plan.source: plan.script for plan in self.plans if plan.source}
+        for source, script in sources.items():
+            place = source.partition("/")[0]
+            code = qualified(place, self.database, identifier(self.settings.schema or ""))
+            yield comment(f"The code of {script}; for a Git repository: READ ON GIT REPOSITORY")
+            yield f"GRANT READ ON STAGE {code} TO ROLE {self.role};"
 
     def _pools(self) -> Iterator[str]:
         yield from _title("Where jobs run")
@@ -86,10 +93,7 @@ class _Setup:
             name = identifier(pool)
             if not pool.upper().startswith("SYSTEM_COMPUTE_POOL_"):
                 nodes = max(plan.compute.nodes for plan in plans)
-                families = [plan.compute.instance_family for plan in plans]
-                gpu = any(plan.compute.gpu for plan in plans)
-                family = next((each for each in families if each), None)
-                family = family or ("GPU_NV_S" if gpu else "CPU_X64_S")
+                family = _largest(plans)
                 yield f"CREATE COMPUTE POOL IF NOT EXISTS {name}"
                 yield f"  MIN_NODES = 1 MAX_NODES = {nodes} INSTANCE_FAMILY = {identifier(family)}"
                 yield "  AUTO_RESUME = TRUE INITIALLY_SUSPENDED = TRUE AUTO_SUSPEND_SECS = 600;"
@@ -143,7 +147,11 @@ class _Setup:
         quoted, listed = identifier(name), ", ".join(rules)
         yield f"CREATE EXTERNAL ACCESS INTEGRATION IF NOT EXISTS {quoted}"
         yield f"  ALLOWED_NETWORK_RULES = ({listed}) ENABLED = TRUE;"
-        yield f"ALTER EXTERNAL ACCESS INTEGRATION {quoted} SET ALLOWED_NETWORK_RULES = ({listed});"
+        # What others rely on is not for this script to replace.
+        yield comment(f"Where {name} was there before: it keeps its rules. Add these by hand, by")
+        yield comment(
+            f"ALTER EXTERNAL ACCESS INTEGRATION {quoted} SET ALLOWED_NETWORK_RULES = (..., {listed});"
+        )
         yield f"GRANT USAGE ON INTEGRATION {quoted} TO ROLE {self.role};"
 
     def _packages(self) -> Iterator[str]:
@@ -160,6 +168,17 @@ class _Setup:
         )
         yield comment("(snowflake-ml-python 1.51 or newer, artifact_repositories).")
         yield f"GRANT DATABASE ROLE SNOWFLAKE.PYPI_REPOSITORY_USER TO ROLE {self.role};"
+
+
+def _largest(plans: Sequence[JobPlan]) -> str:
+    """The family with the most GPU memory among those that the plans suggest."""
+    known = instance_families()
+    suggested = [
+        known[plan.compute.instance_family] for plan in plans if plan.compute.instance_family
+    ]
+    if suggested:
+        return max(suggested, key=lambda family: family.gpus * family.gpu_memory).name
+    return "GPU_NV_S" if any(plan.compute.gpu for plan in plans) else "CPU_X64_S"
 
 
 def _title(text: str) -> Iterator[str]:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlglot
 
 from mljob_codemod.account.integrations import match_integrations, read_integrations
+from mljob_codemod.account.inventory import Inventory
 from mljob_codemod.account.pools import best_pool, rank_pools
 from mljob_codemod.account.settings_file import with_settings
 from mljob_codemod.cli import main
@@ -315,6 +317,32 @@ class RecordedSession:
                 "SQL access control error: Insufficient privileges"
             )
         return [RecordedRow(row) for row in self.answers[self.statement]]
+
+
+@pytest.mark.parametrize("name", ["a b", 'say "hi"', "x; DROP DATABASE ML; --", "it's", "select"])
+def test_names_that_the_account_tells_stay_one_identifier(name: str) -> None:
+    quoted = '"' + name.replace('"', '""') + '"'
+    session = RecordedSession(
+        {
+            "SHOW COMPUTE POOLS": [pool(name)],
+            f"SHOW GRANTS ON COMPUTE POOL {quoted}": [grant(name, name)],
+            "SHOW EXTERNAL ACCESS INTEGRATIONS": [integration(name)],
+            f"DESCRIBE INTEGRATION {quoted}": [described(name, "A.B.C")],
+        }
+    )
+    inventory = Inventory(session)
+    inventory.pools()
+    inventory.integrations()
+    inventory.stages(name, name)
+    literal = name.replace("'", "''")
+    assert session.refused == [
+        f"SELECT IS_ROLE_IN_SESSION('{literal}')",
+        "DESCRIBE NETWORK RULE A.B.C",
+        f"SHOW STAGES IN SCHEMA {quoted}.{quoted}",
+    ]
+    for statement in [*session.answers, *session.refused]:
+        parsed = sqlglot.parse(statement, dialect="snowflake")
+        assert len(parsed) == 1, statement
 
 
 def test_init_asks_the_account_and_offers_what_it_has(

@@ -74,15 +74,25 @@ def test_services_packages_and_pools_of_all_jobs_come_once() -> None:
         "CREATE OR ALTER NETWORK RULE ML.JOBS.huggingface_hosts TYPE = HOST_PORT MODE = EGRESS "
         "VALUE_LIST = ('huggingface.co', 'cdn-lfs.hf.co')"
     )
-    assert made[rule + 1 : rule + 4] == [
+    assert made[rule + 1 : rule + 3] == [
         "CREATE EXTERNAL ACCESS INTEGRATION IF NOT EXISTS huggingface_access ALLOWED_NETWORK_RULES = "
         "(ML.JOBS.huggingface_hosts) ENABLED = TRUE",
-        "ALTER EXTERNAL ACCESS INTEGRATION huggingface_access SET ALLOWED_NETWORK_RULES = (ML.JOBS.huggingface_hosts)",
         "GRANT USAGE ON INTEGRATION huggingface_access TO ROLE R",
     ]
     assert "GRANT USAGE ON INTEGRATION OUT TO ROLE R" in made
     assert any("snowflake.external_access.pypi_rule" in each for each in made)
     assert made[-1] == "GRANT DATABASE ROLE SNOWFLAKE.PYPI_REPOSITORY_USER TO ROLE R"
+
+
+def test_the_pool_has_the_largest_family_and_code_on_a_stage_can_be_read() -> None:
+    plans = [
+        plan(compute=Compute(True, "GPU_NV_S", "GPU")),
+        plan(compute=Compute(True, "GPU_L40S_G1_8", "GPU"), source="@OTHER.PLACE.CODE/project"),
+    ]
+    made = statements(render_setup(plans, SETTINGS, "R"))
+    assert sum("INSTANCE_FAMILY = GPU_L40S_G1_8" in each for each in made) == 1
+    assert "GRANT READ ON STAGE OTHER.PLACE.CODE TO ROLE R" in made
+    assert not any(each.startswith("ALTER") for each in made)
 
 
 HOSTILE = ["a b", 'say "hi"', "x; DROP DATABASE ML; --", "select", "naïve", "1st", "it's", "a\\b"]
@@ -97,7 +107,13 @@ def test_hostile_names_stay_one_identifier(name: str) -> None:
     assert literal.this == name
     settings = Settings(database=name, schema=name, stage="S", integrations={"http": name})
     service = Service("http", (name,), f"{name}\n.py", 1)
-    text = render_setup([plan(services=[service], script=f"{name}\nDROP TABLE t")], settings, name)
+    hostile = plan(
+        services=[service],
+        script=f"{name}\nDROP TABLE t",
+        source=f"@{identifier(name)}/{name}",
+        compute=Compute(False, None, name),
+    )
+    text = render_setup([hostile], settings, name)
     kinds = {type(each).__name__ for each in sqlglot.parse(text, dialect="snowflake") if each}
     assert kinds <= {"Command", "Create", "Grant", "Use", "Alter", "Semicolon"}
     assert not any(line.lstrip().upper().startswith("DROP") for line in text.splitlines())
