@@ -55,8 +55,8 @@ def render_diagnosis(diagnoses: list[Diagnosis]) -> str:
     """The first cause with its remedy, then what else the log shows."""
     if not diagnoses:
         return (
-            "No known cause in this log. `job.get_logs(verbose=True)` shows what pip and the start of the job "
-            "print; SHOW SERVICE CONTAINERS IN SERVICE tells how the container ended.\n"
+            "No known cause in this log. `mljob-codemod job logs --verbose` shows what pip and the start of the "
+            "job print; SHOW SERVICE CONTAINERS IN SERVICE tells how the container ended.\n"
         )
     lines = []
     for number, each in enumerate(diagnoses[:3]):

@@ -94,7 +94,9 @@ def settle(folder: Path, given: Answers, ask: Ask | None, source: Source, show: 
     warehouses = inventory.warehouses()
     values["query_warehouse"] = answer("query_warehouse", own.get("warehouse"), warehouses)
     plans = list(check([folder], settings).jobs)
-    values["compute_pool"], pools = _pools(inventory, plans, given.pool, ask, show)
+    values["compute_pool"], pools = _pools(
+        inventory, plans, given.pool or settings.compute_pool, ask, show
+    )
     settled = {**settings.integrations, **given.integrations}
     chosen, matches = _integrations(inventory, plans, settled, ask, show)
     values["integrations"] = {**given.integrations, **chosen}
@@ -104,14 +106,14 @@ def settle(folder: Path, given: Answers, ask: Ask | None, source: Source, show: 
 def _pools(
     inventory: Inventory,
     plans: Sequence[JobPlan],
-    given: str | None,
+    settled: str | None,
     ask: Ask | None,
     show: Show,
 ) -> tuple[str | None, list[RankedPool]]:
     """The compute pool, which is left open where nothing is known of the account, and what there is."""
     rows, roles = inventory.pools()
     if rows is None:
-        return given, []
+        return settled, []
     compute = _most_demanding(plans)
     ranked = rank_pools(rows, compute, roles)
     best = best_pool(ranked, compute)
@@ -119,12 +121,13 @@ def _pools(
         show(pool_table(ranked))
     if not any(pool.usable for pool in ranked):
         show(f"no pool of this kind can be used: the system's own is {best}")
+    name = settled or best
     if ask is not None:
-        given = ask("compute pool", given or best)
-    chosen = next((pool for pool in ranked if pool.name == given), None)
+        name = ask("compute pool", name) or best
+    chosen = next((pool for pool in ranked if pool.name == name), None)
     if chosen is not None and chosen.problems:
         show(f"warning: {chosen.name} is {'; '.join(chosen.problems)}")
-    return given or best, ranked
+    return name, ranked
 
 
 def _most_demanding(plans: Sequence[JobPlan]) -> Compute:

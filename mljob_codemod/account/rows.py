@@ -45,8 +45,8 @@ def open_session(connection: str | None) -> Any:
         from snowflake.snowpark.exceptions import SnowparkClientException
     except ImportError:
         raise MljobError(
-            "the Snowflake packages are missing: run pip install 'mljob-codemod[snowflake]', or work from "
-            "saved rows (--offline, --pools, --integrations)"
+            "the Snowflake packages are missing: run pip install 'mljob-codemod[snowflake]' (init works from "
+            "saved rows too: --offline, --pools, --integrations)"
         ) from None
     builder = Session.builder
     if connection:

@@ -38,4 +38,4 @@ def test_a_missing_module_comes_before_the_lost_result() -> None:
 
 def test_a_log_without_a_known_cause_says_where_to_look() -> None:
     assert diagnose("epoch 1 done\n") == []
-    assert "get_logs(verbose=True)" in render_diagnosis([])
+    assert "job logs --verbose" in render_diagnosis([])

@@ -283,6 +283,12 @@ def test_init_tells_json(project: Path, capsys: pytest.CaptureFixture[str]) -> N
         ("BIG", True),
         ("OLD", False),
     ]
+    # What is settled stays, with a word where it cannot work.
+    assert main(["init", *arguments, "--pool", "OLD"]) == 0
+    capsys.readouterr()
+    assert main(["init", *arguments]) == 0
+    assert load_settings(project).compute_pool == "OLD"
+    assert "warning: OLD is too small: 0 nodes at most, 1 needed" in capsys.readouterr().err
     assert main(["init", "--yes", "--offline", "--integration", "wandb"]) == 2
     assert "'wandb' is not SERVICE=NAME" in capsys.readouterr().err
 

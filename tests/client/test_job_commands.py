@@ -164,3 +164,29 @@ def test_what_cannot_be_submitted_is_one_line(project: Path, command: Command) -
     assert message() == "error: submit_job.py: submits a.py, b.py: name one"
     submission.unlink()
     assert message() == "error: submit_job.py: is missing: run mljob-codemod apply first"
+
+
+def test_a_connection_that_cannot_be_opened_is_one_line_without_secrets(project: Path) -> None:
+    home = project / "home"
+    home.mkdir()
+    connections = home / "connections.toml"
+    connections.write_text('[dev]\naccount = "a"\npassword = "s3cret"\n')
+    connections.chmod(0o600)
+    (project / "mljob.toml").write_text('connection = "prod"\n')
+
+    def message() -> str:
+        ran = subprocess.run(
+            [sys.executable, "-m", "mljob_codemod", "job", "status", "X"],
+            cwd=project,
+            env={**os.environ, "SNOWFLAKE_HOME": str(home), "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+        )
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert "s3cret" not in ran.stderr
+        (line,) = ran.stderr.splitlines()
+        return line
+
+    assert "cannot open the connection 'prod': Invalid connection_name 'prod'" in message()
+    connections.write_text('[prod]\npassword = s3cret"\n')
+    assert "cannot open the connection 'prod': " in message()
