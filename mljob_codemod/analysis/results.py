@@ -33,8 +33,11 @@ _BRINGING = {
 other things too (``extract_features``) call."""
 _COPYING = frozenset({"open", "write_bytes", "write_text", "write"})
 """The calls by which such functions write what they bring; other calls make something of it."""
-_NO_FILES = re.compile(r"(/dev/|/proc/|/tmp/|/tmp$|/var/tmp/|-$|$|(?:.*/)?\.?cache(?:/|$))")
-"""Devices, standard output, temporary folders and caches: nobody expects a result there."""
+_NO_FILES = re.compile(
+    r"(/dev/|/proc/|/tmp/|/tmp$|/var/tmp/|-$|$|(?:.*/)?\.?cache(?:/|$)|/.*/site-packages/|/opt/ml/input/)"
+)
+"""Devices, standard output, temporary folders, caches, installed packages, the data of a SageMaker job: nobody
+expects a result there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,10 +140,15 @@ def lies_below(path: str, folder: str) -> bool:
     return path.count("/") >= depth and same_path(head, folder)
 
 
+def _is_telling(path: str) -> bool:
+    """Whether more than a letter or two of a path is written in the source."""
+    return len(re.findall(r"\w", re.sub(r"<[^<>]*>", "", path))) > 2
+
+
 def _leads_to(path: str, written: str) -> bool:
     """Whether ``path`` may be what is ``written``; what goes to a path of which nothing is known could be anything."""
     return path == written or (
-        not is_unknown(_without_ending(written)) and same_path(path, written)
+        _is_telling(path) and not is_unknown(_without_ending(written)) and same_path(path, written)
     )
 
 
@@ -227,7 +235,7 @@ class ResultFinder:
                 found.append(place)
             else:
                 found.extend(self._split(place, written_texts))
-        return found
+        return [place for place in found if not any(_stands_in_for(each, place) for each in found)]
 
     def _add_related(
         self, moved: set[Place], all_places: Iterable[Place], written_texts: set[str]
@@ -585,6 +593,19 @@ def _folders_above(text: str) -> Iterator[str]:
 
 def _related(text: str, others: set[str]) -> bool:
     return any(same_path(text, other) or _is_above_or_below(text, other) for other in others)
+
+
+def _stands_in_for(variable: Place, default: Place) -> bool:
+    """Whether ``default`` is what another platform's ``variable`` has elsewhere: a job comes to neither."""
+    outer, inner = variable.node.span, default.node.span
+    return (
+        variable is not default
+        and variable.conflict is None
+        and variable.value.root is Root.ENVIRONMENT
+        and variable.module is default.module
+        and outer.start <= inner.start
+        and inner.end <= outer.end
+    )
 
 
 def _without_ending(path: str) -> str:
