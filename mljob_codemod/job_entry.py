@@ -37,6 +37,9 @@ COPIED = (".db", ".h5", ".hdf5", ".keras", ".mdb", ".sqlite", ".sqlite3")
 NOT_KEPT = ("__pycache__", ".cache", ".ipynb_checkpoints", ".mypy_cache", ".pytest_cache")
 # The launcher's own files in the result path.
 RESERVED = ("mljob_result", "mljob_extra")
+# Among them, the ledgers of what is kept, one for each node: a line of JSON for each file, its
+# name and its place below the result path.
+KEPT_LIST = "mljob_extra_kept"
 # Where a file goes whose place below the result path is taken, or holds an earlier copy that
 # is whole when the script was ended and the file may be half written.
 ASIDE = "working_directory"
@@ -113,6 +116,7 @@ class Collector:
         self.result = result
         self.known = known
         self.ledger = folder.with_suffix(".ledger")
+        self.node = node()
         self.interrupted = False
 
     def kept(self) -> dict[str, str]:
@@ -131,17 +135,20 @@ class Collector:
                 continue
             if quiet and (age < QUIET_SECONDS or os.path.realpath(source) in busy):
                 continue
-            target = self.result / kept.get(name, name)
+            target = self.result / kept.get(name, f"{self.node}{name}")
             if not (target.exists() and same_content(source, target)):
                 taken = target.exists() or name.startswith(RESERVED)
                 if taken and (self.interrupted or name not in kept):
-                    target = self.result / ASIDE / name
+                    target = self.result / f"{self.node}{ASIDE}/{name}"
                 if not copy_whole(source, target):
                     continue
                 entry = [name, target.relative_to(self.result).as_posix()]
                 with self.ledger.open("a", encoding="utf-8") as ledger:
                     ledger.write(json.dumps(entry) + "\n")
             self.known[name] = found
+        if len(self.kept()) > len(kept):
+            shown = f"{KEPT_LIST}_{self.node}".rstrip("_/")
+            copy_whole(self.ledger, self.result / shown)
 
 
 def same_content(one: Path, other: Path) -> bool:
@@ -245,13 +252,10 @@ def runs_on_every_node() -> bool:
     return os.environ.get("MLRS_LAUNCH_BACKEND") == "passthrough"
 
 
-def result_folder() -> Path | None:
-    """Where this node's files are kept; None outside a job."""
-    result = os.environ.get("MLRS_STAGE_RESULT_PATH")
-    if not result:
-        return None
-    node = os.environ.get("SNOWFLAKE_JOB_INDEX", "0")
-    return Path(result, f"node-{node}") if runs_on_every_node() and node != "0" else Path(result)
+def node() -> str:
+    """The folder of this node's files below the result path; none for those of the first."""
+    index = os.environ.get("SNOWFLAKE_JOB_INDEX", "0")
+    return f"node-{index}/" if runs_on_every_node() and index != "0" else ""
 
 
 def move_to(workplace: Workplace) -> None:
@@ -268,16 +272,16 @@ def move_to(workplace: Workplace) -> None:
 
 def prepare(every: float) -> tuple[Collector, Watch] | None:
     """Lay out the payload and begin to watch it; nothing outside a job."""
-    result = result_folder()
-    if result is None:
+    result = os.environ.get("MLRS_STAGE_RESULT_PATH")
+    if not result:
         return None
     payload = Path(__file__).resolve().parent
     workplace = Workplace(payload, Path(tempfile.mkdtemp(prefix="mljob-")).resolve() / "payload")
     workplace.lay_out()
     known = dict(files_below(workplace.folder))
     workplace.folder.with_suffix(".json").write_text(json.dumps(known), encoding="utf-8")
-    collector = Collector(workplace.folder, result, known)
-    watcher = Watch(workplace, result, every)
+    collector = Collector(workplace.folder, Path(result), known)
+    watcher = Watch(workplace, Path(result), every)
 
     # First registered, last called: files that the script writes at its own end are kept too.
     @atexit.register

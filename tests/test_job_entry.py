@@ -445,6 +445,7 @@ def test_other_nodes_have_folders_of_their_own(run: Run) -> None:
     parallel = {"MLRS_LAUNCH_BACKEND": "passthrough"}
     second = run(source, env={**parallel, "SNOWFLAKE_JOB_INDEX": "1"})
     assert dict(second.artifacts) == {"node-1/loss.txt": b"0.5"}
+    assert "kept 1 file of the working directory: node-1/loss.txt" in second.stdout
     head = run(source, env={**parallel, "SNOWFLAKE_JOB_INDEX": "0"})
     assert dict(head.artifacts) == {"loss.txt": b"0.5"}
 

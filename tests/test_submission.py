@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import io
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import combinations, product
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -51,6 +52,9 @@ HOSTILE = (
     "größe 数据 \u202e\U0001f680.py",
     "\udcff.py",
 )
+
+
+REASONS = (Evidence("train.py", 7, "mlflow.start_run writes mlruns/ in the working directory"),)
 
 
 def plan(script: str = "train.py", **fields: Any) -> JobPlan:
@@ -175,7 +179,7 @@ SHAPES: dict[str, tuple[list[JobPlan], Settings, str]] = {
     **{
         "_".join(("kinds", *("net" * net + method[6:] for net, method in kinds))): (
             [
-                plan(f"{i}.py", method=method, net=Net(used=net))
+                plan(f"{i}.py", method=method, net=Net(net, REASONS))
                 for i, (net, method) in enumerate(kinds)
             ],
             Settings(),
@@ -478,6 +482,27 @@ def test_relative_output_is_warned_of(
     module.add_outputs(module.JOBS["train.py"], given)
     errors = capsys.readouterr().err
     assert errors.startswith(f"warning: {warned} is in") if warned else errors == ""
+
+
+def test_what_the_job_entry_kept_is_listed_apart(load: Callable[..., ModuleType]) -> None:
+    module = load(plan(net=Net(True, (Evidence("train.py", 7, "writes runs/"),))))
+    result = "@db.sc.s/train_1/output"
+    sizes = {"model.pkl": 9, "runs/log": 1200, "mljob_result": 5, "mljob_extra_kept": 30}
+    rows = [{"name": f"s/train_1/output/{name}", "size": size} for name, size in sizes.items()]
+    streams = {f"{result}/mljob_extra_kept": b'["runs/log", "runs/log"]\n'}
+    session = SimpleNamespace(
+        sql=lambda _: SimpleNamespace(collect=lambda: rows),
+        file=SimpleNamespace(get_stream=lambda path: io.BytesIO(streams[path])),
+    )
+    shown = module.list_artifacts(session, SimpleNamespace(_result_stage_path=f"{result}/"))
+    assert shown.splitlines() == [
+        result,
+        "  s/train_1/output/model.pkl  9 bytes",
+        "  kept by job_entry.py:",
+        "  s/train_1/output/runs/log  1,200 bytes",
+    ]
+    (job,) = module.JOBS.values()
+    assert job.unmapped == ["train.py:7: writes runs/"]
 
 
 def launcher_passes(arguments: list[str]) -> list[str] | None:
