@@ -30,6 +30,8 @@ def said(plan: JobPlan) -> dict[str, Any]:
         "services": [service.service for service in plan.services],
         "distributed": plan.distributed,
         "method": plan.method,
+        "packages": [package.import_name for package in plan.packages],
+        "modules": plan.local_modules,
     }
 
 
@@ -298,6 +300,164 @@ TranslationDataset(path="data/train", exts=(".src", ".trg"), fields=())
 """,
         {"services": []},
     ),
+    "an error after a star import is no use of the library": Shape(
+        """\
+try:
+    from apex.fp16_utils import *
+except ImportError:
+    raise ImportError("install apex")
+print(1)
+""",
+        {"gpu": "none"},
+    ),
+    "data of torchvision that is not downloaded": Shape(
+        """\
+import torchvision
+
+torchvision.datasets.CIFAR10(root="./data", train=True, download=False)
+torchvision.datasets.CIFAR100("./other", True, None, None, True)
+""",
+        {"inputs": ["./data"]},
+    ),
+    "the file that is open is no path": Shape(
+        """\
+import torch
+
+with open("model.pt", "wb") as f:
+    torch.save({}, f)
+with open("model.pt", "rb") as f:
+    torch.load(f)
+""",
+        {"codes": ["MLJ202"], "hardcoded": ["model.pt"], "inputs": []},
+    ),
+    "replacing text is no renaming": Shape(
+        """\
+from pathlib import Path
+import requests
+
+requests.get(str(Path("https:/example.org/a")).replace(":/", "://"))
+""",
+        {"hardcoded": []},
+    ),
+    "a package without an __init__.py": Shape(
+        "from tools import scale\n\nprint(scale.scaled(1))\n",
+        {"packages": [], "method": "submit_directory"},
+        {"tools/scale.py": "def scaled(value):\n    return value\n"},
+    ),
+    "a folder that the script puts on the import path": Shape(
+        "import os\nimport sys\n\n"
+        'sys.path.append(os.path.join(os.path.dirname(__file__), "lib"))\n'
+        "from scale import scaled\n\nprint(scaled(1))\n",
+        {"packages": [], "modules": ["lib/scale.py"]},
+        {"lib/scale.py": "def scaled(value):\n    return value\n"},
+    ),
+    "a name that is assigned again": Shape(
+        """\
+import os
+import time
+import joblib
+
+
+def dump(model, itr=None):
+    fname = "pyt_save"
+    fname = os.path.join("/tmp/experiments", fname)
+    joblib.dump(model, fname)
+
+
+dump({})
+""",
+        {"hardcoded": []},
+    ),
+    "another script's main is not this one's": Shape(
+        """\
+from train_all import scaled
+
+
+def main():
+    print(scaled(1))
+
+
+if __name__ == "__main__":
+    main()
+""",
+        {"outputs": [], "hardcoded": []},
+        {
+            "train_all.py": """\
+import argparse
+import joblib
+
+
+def scaled(value):
+    return value
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--model-dir", default="./weights")
+    args = parser.parse_args()
+    joblib.dump({}, args.model_dir + "/model.pkl")
+    joblib.dump({}, "last.pkl")
+
+
+if __name__ == "__main__":
+    main()
+"""
+        },
+    ),
+    "numbers are no folder": Shape(
+        """\
+import argparse
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--lad-out", default="16000,11000")
+print(parser.parse_args())
+""",
+        {"outputs": []},
+    ),
+    "names of a loop, some of which are read again": Shape(
+        """\
+import json
+import os
+import requests
+
+
+def fetch():
+    os.makedirs("gpt2", exist_ok=True)
+    for name in ["checkpoint", "encoder.json", "hparams.json"]:
+        store("https://example.org/" + name, os.path.join("gpt2", name))
+    return json.load(open(os.path.join("gpt2", "hparams.json")))
+
+
+def store(url, destination):
+    with open(destination, "wb") as file:
+        file.write(requests.get(url).content)
+
+
+fetch()
+""",
+        {"inputs": [], "hardcoded": ["gpt2/<name>"]},
+    ),
+    "a guard that holds the work": Shape(
+        "import numpy as np\n\n\ndef plotted(values):\n    return values\n\n\n"
+        'if __name__ == "__main__":\n'
+        + "".join(f"    a{i} = np.zeros({i})\n" for i in range(16))
+        + "    plotted(a1)\n",
+        {"entry": ("guard_block", None)},
+    ),
+    "a place for checkpoints that the platform gives": Shape(
+        """\
+import argparse
+import os
+import tensorflow as tf
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--checkpoint-dir", default=os.getenv("AIP_CHECKPOINT_DIR"))
+args = parser.parse_args()
+model = tf.keras.Sequential([])
+model.fit([1], callbacks=[tf.keras.callbacks.BackupAndRestore(args.checkpoint_dir)])
+""",
+        {"outputs": ["--checkpoint-dir"]},
+    ),
     "trackers and databases behind Optuna": Shape(
         """\
 import optuna
@@ -324,6 +484,7 @@ def test_shape(shape: Shape, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    (plan,) = check(["train.py"]).jobs
-    found = said(plan)
+    report = check(["train.py"])
+    (plan,) = report.jobs
+    found = said(plan) | {"codes": sorted({finding.code for finding in report.findings})}
     assert {name: found[name] for name in shape.expected} == shape.expected

@@ -26,6 +26,11 @@ _WORKS = frozenset(
     optimize optimise tune benchmark summarize summarise summary metrics results finetune demo pipeline
     infer inference simulate report solve learn cli app job objective cv launch execute process""".split()
 )
+_DECLARES = frozenset(
+    """add_argument add_option add_argument_group add_mutually_exclusive_group add_subparsers add_parser parse_args
+    parse_known_args set_defaults ArgumentParser OptionParser get""".split()
+)
+_MUCH = 15
 _CLEANS = frozenset(
     """cleanup clean teardown finish close shutdown destroy notify sync save plot goodbye log print show
     export dump write""".split()
@@ -210,6 +215,8 @@ class Entries:
             elif start is not None and start.launch not in BY_FRAMEWORK:
                 # The work is here; a call behind a condition only comes on top.
                 start = start if self._is_plain(start) else None
+        if start is not None and self.guards and self._holds_work():
+            start = start if start.launch in BY_FRAMEWORK or start.launch is Launch.EXIT else None
         if start is not None and self._is_no_work(start):
             where, start = start.statement, None
         if start is None:
@@ -265,6 +272,16 @@ class Entries:
             elif found[0] is not None or found[1]:
                 return found
         return fallback, False, None if fallback is None else fallback.statement
+
+    def _holds_work(self) -> bool:
+        """Whether so much stands in the guard itself that no single call is the script's work."""
+        work = 0
+        for statement in walk_statements(self.body):
+            match statement:
+                case r.ExprStatement(r.Call() as call, _) | r.Assign(_, r.Call() as call, _, _):
+                    declares = isinstance(call.func, r.Attribute) and call.func.attr in _DECLARES
+                    work += not (declares or self.starts.is_idle(statement))
+        return work >= _MUCH
 
     def _is_no_work(self, start: Start) -> bool:
         """Whether a call only shows a value or gets what work would start from, by its name."""

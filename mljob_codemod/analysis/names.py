@@ -168,7 +168,7 @@ class Program:
                     yield from self._bound_entities(binding, depth + 1)
                 if not found and name in _BUILTINS:
                     yield External(name)
-                if not found:
+                if not found and name not in _BUILTINS:
                     for star in scope.module.stars:
                         if self._locate(scope.module.key, star.level, star.module) is None:
                             yield External(f"{star.module}.{name}")

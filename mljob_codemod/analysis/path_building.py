@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -42,7 +43,7 @@ class PathBuilder:
         prefixes: list[Option] = []
         for part in rest:
             values = self._values(part, scope, depth)
-            text = values[0].text if values else _placeholder(part)
+            text = _common([value.text for value in values], part)
             tail += "/" + text.strip("/")
             for value in values:
                 if value.option is not None:
@@ -91,7 +92,7 @@ class PathBuilder:
                 values = self._values(part, scope, depth)
                 options += [value.option for value in values if value.option is not None]
                 known = [value.text for value in values if value.root is Root.LITERAL]
-                rest += known[0] if known else _placeholder(part)
+                rest += _common(known, part)
         first = parts[0]
         if isinstance(first, r.Const):
             text = f"{first.value!s}{rest}"
@@ -196,6 +197,16 @@ def _fields(template: str) -> Iterator[tuple[str, str | None]]:
             yield text, field
     except ValueError:
         return
+
+
+def _common(texts: list[str], part: r.Expr) -> str:
+    """What all of ``texts`` begin and end with, and a name for what is between."""
+    if not texts or len(set(texts)) == 1:
+        return texts[0] if texts else _placeholder(part)
+    common = os.path.commonprefix  # by characters: these are no whole paths
+    start = common(texts)
+    end = common([text[len(start) :][::-1] for text in texts])[::-1]
+    return f"{start}{_placeholder(part)}{end}"
 
 
 def _placeholder(expr: r.Expr) -> str:

@@ -125,7 +125,7 @@ class UseFinder:
         if definitions:
             bases = [base for one in definitions for base in self._inherited_constructor(one)]
             return bases or None, []
-        if not isinstance(func, r.Attribute):
+        if not isinstance(func, r.Attribute) or _is_of_text(func, site.call):
             return None, []
         receivers: list[str | None] = []
         for made in self._program.producers(func.value, site.scope):
@@ -182,10 +182,10 @@ class UseFinder:
                 return
             if isinstance(rule, Reader) and not rule.reads(mode):
                 return
-        if isinstance(rule, Reader) and rule.only_with is not None:
+        if rule.only_with is not None:
             place, texts = rule.only_with
             deciding = _find_argument(site.call, place)
-            text = None if deciding is None else self._text(deciding, site)
+            text = "" if deciding is None else self._constant(deciding, site)
             if text is not None and text not in texts:
                 return
         for place in rule.arguments:
@@ -248,6 +248,12 @@ class UseFinder:
                         Role.WRITE, rule, site, "logging.config.dictConfig", value, values
                     )
 
+    def _constant(self, expr: r.Expr, site: Site) -> str | None:
+        """A constant as it is written in Python; the text of a string."""
+        if isinstance(expr, r.Const) and not isinstance(expr.value, str):
+            return str(expr.value)
+        return self._text(expr, site)
+
     def _text(self, expr: r.Expr, site: Site) -> str | None:
         for value in self._paths.values(expr, site.scope):
             if value.root is Root.LITERAL:
@@ -264,6 +270,11 @@ def _find_argument(call: r.Call, place: Argument) -> r.Expr | None:
                 return argument.value
     found = argument_at(call, place.position, None)
     return None if found is None else found.value
+
+
+def _is_of_text(func: r.Attribute, call: r.Call) -> bool:
+    """Whether a method is one of texts, though paths have one of that name: ``replace(old, new)``."""
+    return func.attr == "replace" and len(call.args) > 1
 
 
 def _without_url(value: PathValue, prefixes: tuple[str, ...]) -> PathValue:

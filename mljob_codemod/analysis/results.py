@@ -456,7 +456,7 @@ class ResultFinder:
             reads = [use for use in found if use.use.role is Role.READ]
             if reads and results and all(_fills_cache(use, found) for use in results):
                 continue
-            if option.switch:
+            if option.switch or _is_numbers(option.default):
                 continue
             if option in moved and option not in uses:
                 yield OptionResult(option, [], "prefix", False, False, True)
@@ -471,7 +471,8 @@ class ResultFinder:
             if writes_files or makes_folders:
                 yield self._option_result(option, found, results)
                 continue
-            named = (not found or option in parts) and self._is_output_name(option)
+            given = any(value.reason in output_variables() for value in self._defaults(option))
+            named = given or ((not found or option in parts) and self._is_output_name(option))
             part = option in parts and not reads and not self._is_never_output(option)
             if named or part:
                 yield OptionResult(option, found, "directory", False, False, False)
@@ -567,12 +568,18 @@ def is_cache(use: PathUse) -> bool:
     """Whether what is written is a cache or a download, which nobody misses."""
     if use.writer is not None and use.writer.cache:
         return True
-    function = use.site.scope.function
-    if function is None or not isinstance(function.node, r.FunctionDef):
-        return False
     if not use.makes_folder and use.name.rpartition(".")[2] not in _COPYING:
         return False
-    name = function.node.name.strip("_")
+    function = use.site.scope.function
+    while function is not None and isinstance(function.node, r.FunctionDef):
+        if _brings_data(function, function.node.name.strip("_")):
+            return True
+        function = None if function.parent is None else function.parent.function
+    return False
+
+
+def _brings_data(function: Scope, name: str) -> bool:
+    """Whether a function is called like one that downloads or unpacks, and calls what that takes."""
     calls = next((calls for start, calls in _BRINGING.items() if name.startswith(start)), None)
     return calls is not None and (
         not calls
@@ -616,6 +623,12 @@ def _without_ending(path: str) -> str:
 def is_unknown(text: str) -> bool:
     """Whether nothing of a path is known but where it starts: it may be anything there."""
     return re.fullmatch(r"(<[^<>]*>|[/.*?])+", text) is not None
+
+
+def _is_numbers(default: r.Expr | None) -> bool:
+    """Whether a default is a text of numbers: ``"16000,11000"``."""
+    text = default.value if isinstance(default, r.Const) else None
+    return isinstance(text, str) and re.fullmatch(r"[\d\s,.:x-]*\d[\d\s,.:x-]*", text) is not None
 
 
 def _covers(use: PathUse, made: str, folder: str) -> bool:

@@ -21,6 +21,7 @@ from mljob_codemod.analysis.names import (
     argument_at,
 )
 from mljob_codemod.analysis.options import RESULT_VARIABLE, Option, OptionTable
+from mljob_codemod.analysis.order import without_replaced
 from mljob_codemod.analysis.origins import DEPTH, LIMIT, Origins, looped_over
 from mljob_codemod.analysis.path_building import PathBuilder, filled, operands
 from mljob_codemod.analysis.path_values import (
@@ -134,7 +135,7 @@ class PathEvaluator:
             yield PathValue(Root.SCRIPT_FOLDER, "__file__", scope, expr)
             return
         found = self.program.bindings(name, scope)
-        for binding in found:
+        for binding in without_replaced(found, expr, scope):
             yield from self._of_binding(binding, depth)
         if not found:
             yield replace(UNKNOWN, reason="name")
@@ -235,6 +236,9 @@ class PathEvaluator:
     ) -> Iterator[PathValue]:
         if attr == "parent" or attr == "parents":
             yield from (parent(value) for value in self.values(receiver, scope, depth))
+            return
+        if attr in ("pardir", "curdir"):
+            yield PathValue(Root.LITERAL, ".." if attr == "pardir" else ".", scope, expr)
             return
         if External("os.devnull") in self.program.entities(expr, scope):
             yield PathValue(Root.TEMPORARY, "/dev/null", scope, expr)
@@ -384,6 +388,8 @@ class PathEvaluator:
             if name == "pathlib.Path.home":
                 yield PathValue(Root.HOME, "~", scope, call, is_path=True)
                 return
+            if name == "open":
+                return  # the file is no path
             if name.startswith("tempfile."):
                 yield PathValue(Root.TEMPORARY, "<temporary>", scope, call)
                 return
@@ -433,12 +439,19 @@ class PathEvaluator:
             )
         elif func.attr == "format" and isinstance(func.value, r.Const):
             yield from self._builder.formatted(call, func.value, scope, depth)
+        elif func.attr == "join" and isinstance(func.value, r.Const) and first is not None:
+            if isinstance(first.value, r.Sequence):
+                between = func.value
+                parts = [part for element in first.value.elements for part in (between, element)]
+                yield from self._builder.built(call, tuple(parts[1:]), scope, depth)
         elif func.attr in ("get", "pop", "setdefault") and first is not None:
             if isinstance(first.value, r.Const) and isinstance(first.value.value, str):
                 yield from self._of_key(call, func.value, first.value.value, scope, depth)
             second = argument_at(call, 1, "default")
             if second is not None:
                 yield from self.values(second.value, scope, depth)
+        elif func.attr == "open":
+            return
         elif func.attr == "__enter__":
             yield from self.values(func.value, scope, depth)
         else:

@@ -72,7 +72,7 @@ def paths_of(job: Job) -> Findings:
     """The uses of paths in a job and what they come to."""
     if "output_paths" not in job.notes:
         finder = UseFinder(job.program, job.paths, call_rules())
-        uses = list(finder.uses(job.reach.is_reached))
+        uses = list(finder.uses(job.reach.can_run))
         names = option_rules()
         results = ResultFinder(
             uses,
@@ -81,7 +81,11 @@ def paths_of(job: Job) -> Findings:
             exists=job.exists,
             defaults=job.paths.default_values,
             described_ending=lambda option: names.described_ending(option.description),
-        ).find(job.options.options)
+        ).find(
+            option
+            for option in job.options.options
+            if not job.reach.is_started_elsewhere(option.scope.function)
+        )
         run = RunOnData(job.program, job.options, job.reach, job.paths, NO_PROBES, gpu=True)
         job.notes["output_paths"] = Findings(results, uses, run)
     found = job.notes["output_paths"]

@@ -85,8 +85,11 @@ def _imported(job: Job, resolver: PackageResolver) -> Iterable[Package]:
             name = imported.module.partition(".")[0]
             if imported.level or not name or name in STDLIB or imported.module[-1] == "*":
                 continue
-            if job.program.is_local(str(facts.path), imported.module):
-                continue
+            here = str(facts.path)
+            if job.program.is_local(here, imported.module) or any(
+                job.program.is_local(here, f"{imported.module}.{name}") for name in imported.names
+            ):
+                continue  # a folder without an __init__.py is known by what is imported from it
             for module in _modules(imported):
                 package = _package(module, facts, imported, resolver)
                 known = found.get(package.import_name)

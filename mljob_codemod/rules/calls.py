@@ -90,6 +90,7 @@ class PathCall:
     receivers: tuple[str, ...] = ()
     unless_receivers: tuple[str, ...] = ()
     certain: bool = True
+    only_with: tuple[Argument, tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +135,6 @@ class Reader(PathCall):
     """A call that reads. With ``name_or_path`` the argument may also name something on a hub."""
 
     name_or_path: bool = False
-    only_with: tuple[Argument, tuple[str, ...]] | None = None
 
     def reads(self, mode: str | None = None) -> bool:
         """Whether the call reads when its mode argument is ``mode`` (None: not given)."""
@@ -146,6 +146,12 @@ class Probe(PathCall):
     """A call that asks about a path or removes it: neither an input nor a result."""
 
 
+def _as_only_with(value: object) -> tuple[Argument, tuple[str, ...]]:
+    if isinstance(value, list) and len(value) > 2 and type(value[0]) is int:
+        return as_argument(value[:2]), tuple(map(str, value[2:]))
+    raise ValueError('must be [position, "keyword", "value", …]')
+
+
 _CALL_KEYS: Final[Keys] = {
     "names": as_names,
     "argument": as_arguments,
@@ -154,6 +160,7 @@ _CALL_KEYS: Final[Keys] = {
     "mode": as_mode,
     "default": as_text,
     "url-prefixes": as_texts,
+    "only-with": _as_only_with,
 }
 _METHOD_KEYS: Final[Keys] = {
     "receivers": as_texts,
@@ -173,13 +180,7 @@ _WRITER_KEYS: Final[Keys] = {
 }
 
 
-def _as_only_with(value: object) -> tuple[Argument, tuple[str, ...]]:
-    if isinstance(value, list) and len(value) > 2 and type(value[0]) is int:
-        return as_argument(value[:2]), as_texts(value[2:])
-    raise ValueError('must be [position, "keyword", "value", …]')
-
-
-_READER_KEYS: Final[Keys] = {"name-or-path": as_flag, "only-with": _as_only_with}
+_READER_KEYS: Final[Keys] = {"name-or-path": as_flag}
 
 
 _Call = TypeVar("_Call", bound=PathCall)
