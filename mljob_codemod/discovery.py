@@ -155,7 +155,7 @@ def is_skipped_file(path: Path) -> bool:
         or name.endswith("_test.py")
         or name in ("conftest.py", "setup.py")
         or (name == "conf.py" and path.parent.name in ("doc", "docs", "source"))
-        or (name in ("submit_job.py", "job_entry.py") and _is_generated(path))
+        or (name.startswith(("submit_", "job_entry.")) and _is_generated(path))
     )
 
 

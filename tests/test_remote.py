@@ -96,6 +96,7 @@ def test_settings_of_libraries_a_plain_module_and_inner_generators_are_fine(run:
     }
     assert {path.name for path in Path().iterdir()} == {"library.py", "submit_fit.py"}
     assert run("apply", "library.py", "--remote", "fit").out == "Nothing to change.\n"
+    assert "submit_fit.py" not in run("check", "--show-settings").out
 
 
 def test_a_function_in_a_package_is_imported_by_its_whole_name(run: Run) -> None:

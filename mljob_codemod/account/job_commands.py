@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,8 @@ from mljob_codemod.config import load_settings
 from mljob_codemod.errors import InputError, MljobError
 
 if TYPE_CHECKING:
+    from rich.status import Status
+
     from mljob_codemod.account.jobs import Jobs
 
 _job_id = click.argument("job_id", required=False)
@@ -55,7 +56,7 @@ def _tell(told: dict[str, Any], as_json: bool) -> None:
         click.echo(f"{told['id']}: {told['status']}")
 
 
-def _waiting(text: str) -> AbstractContextManager[object]:
+def _waiting(text: str) -> Status:
     """A sign of life on standard error, on a terminal, while something lasts."""
     from rich.console import Console
 
@@ -97,7 +98,15 @@ def submit(arguments: list[str], script: Path | None, wait: bool, as_json: bool)
 
     submission, named, several = jobs.submission_of(script)
     given = [*([named] if several else []), *(["--wait"] if wait else []), "--", *arguments]
-    submitted = jobs.submit(submission, given, lambda line: click.echo(line, nl=False, err=as_json))
+    with _waiting(f"submitting {named}") as sign:
+
+        def show(line: str) -> None:
+            sign.stop()  # while a line is printed; two at once would mix
+            click.echo(line, nl=False, err=as_json)
+            sign.start()
+            sign.update("waiting for the job")
+
+        submitted = jobs.submit(submission, given, show)
     if submitted.id is not None:
         shown = Path(os.path.relpath(submission.with_name(named), _here())).as_posix()
         jobs.remember(_here(), submitted.id, shown)
@@ -212,15 +221,22 @@ def list_(limit: int, here: bool, as_json: bool) -> int:
         columns: tuple[str, ...] = ("id", "script", "submitted")
     else:
         rows = _jobs().listed(limit)
-        rows = [{**row, "nodes": row.get("target_instances", "")} for row in rows]
-        columns = ("name", "status", "compute_pool", "nodes", "created_time")
+        columns = ("name", "status", "compute_pool", "nodes", "created")
     if as_json:
         print_json(rows)
     elif rows:
-        print_table(columns, rows)
+        told = (
+            {**row, "nodes": row.get("target_instances", ""), "created": _minute(row)}
+            for row in rows
+        )
+        print_table(columns, told)
     else:
         click.echo("no jobs", err=True)
     return 0
+
+
+def _minute(row: dict[str, Any]) -> str:
+    return str(row.get("created_time", ""))[:16]
 
 
 @job.command(short_help="Wait for the end of a job.")

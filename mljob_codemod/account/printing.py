@@ -25,7 +25,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) ->
     for column in columns:
         right = column in ("size", "nodes")
         table.add_column(
-            column.replace("_", " "), overflow="fold", justify="right" if right else "left"
+            column.replace("_", " "),
+            overflow="fold",
+            justify="right" if right else "left",
+            no_wrap=column in ("id", "name") and column == columns[0],
         )
     for row in rows:
         table.add_row(*(str(row.get(column, "")) for column in columns))

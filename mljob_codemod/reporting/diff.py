@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from mljob_codemod.codemods.inserted import HELPERS
 from mljob_codemod.edits import AddHelper, AddImport, Edit, Span
 from mljob_codemod.source import decode_source
-from mljob_codemod.submission import FILE_NAME
 
 if TYPE_CHECKING:
     from mljob_codemod.converting import ChangeSet, FileChange
@@ -62,7 +61,7 @@ def render_kept(change: FileChange, *, color: bool = False) -> bytes:
 
 def _place(change: FileChange) -> tuple[bool, str]:
     """Where a file stands: a submission is long, and what changed in a person's own files is short."""
-    return PurePosixPath(change.shown).name == FILE_NAME, change.shown
+    return PurePosixPath(change.shown).name.startswith("submit_"), change.shown
 
 
 def _painted(line: bytes) -> bytes:

@@ -283,6 +283,12 @@ def test_init_tells_json(project: Path, capsys: pytest.CaptureFixture[str]) -> N
         ("BIG", True),
         ("OLD", False),
     ]
+    # The nodes that a script's settings ask for count.
+    Path("mljob.toml").write_text('[jobs."train.py"]\ntarget_instances = 5\n')
+    assert main(["init", *arguments, "--json"]) == 0
+    (big, _) = json.loads(capsys.readouterr().out)["pools"]
+    assert big["problems"] == ["too small: 4 nodes at most, 5 needed"]
+    Path("mljob.toml").unlink()
     # What is settled stays, with a word where it cannot work.
     assert main(["init", *arguments, "--pool", "OLD"]) == 0
     capsys.readouterr()
