@@ -7,10 +7,11 @@ first names a cause, one that comes later may be its consequence.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mljob_codemod.rules.failures import Failure, failures
+from mljob_codemod.rules.services import service_rules
 
 
 @dataclass(frozen=True)
@@ -24,18 +25,25 @@ class Diagnosis:
     evidence: str
 
 
-def diagnose(log: str) -> list[Diagnosis]:
-    """The causes that ``log`` shows, the likeliest first; empty where no row of the table fits."""
+def diagnose(log: str, integrations: Mapping[str, str] | None = None) -> list[Diagnosis]:
+    """The causes that ``log`` shows, the likeliest first; empty where no row of the table fits.
+
+    ``integrations`` are those of the settings, by service: a host that cannot be reached leads to its own.
+    """
     found: dict[str, Diagnosis] = {}
     for failure in failures():
-        for diagnosis in _occurrences(failure, log):
+        for diagnosis in _occurrences(failure, log, integrations or {}):
             found.setdefault(diagnosis.cause, diagnosis)
     return list(found.values())
 
 
-def _occurrences(failure: Failure, log: str) -> Iterator[Diagnosis]:
+def _occurrences(
+    failure: Failure, log: str, integrations: Mapping[str, str]
+) -> Iterator[Diagnosis]:
     for match in failure.pattern.finditer(log):
         words = {name: text or "?" for name, text in match.groupdict().items()}
+        if "host" in words:
+            words["access"] = _access(words["host"], integrations)
         line = log.count("\n", 0, match.start()) + 1
         evidence = log[match.start() :].splitlines()[0] if match[0] else ""
         yield Diagnosis(
@@ -45,6 +53,18 @@ def _occurrences(failure: Failure, log: str) -> Iterator[Diagnosis]:
             line,
             " ".join(evidence.split()),
         )
+
+
+def _access(host: str, integrations: Mapping[str, str]) -> str:
+    """What lets a job reach ``host``, as far as the settings tell."""
+    services = service_rules().services.values()
+    service = next((each.name for each in services if host in each.hosts), None)
+    if service is None:
+        return "pass its integration (setting `integrations`)"
+    if service in integrations:
+        name = integrations[service]
+        return f"let {name} have it, which the settings name for {service}: its network rules lack the host"
+    return f"pass its integration (setting `integrations.{service}`)"
 
 
 def _filled(text: str, words: dict[str, str]) -> str:

@@ -111,7 +111,7 @@ def submit(arguments: list[str], script: Path | None, wait: bool, as_json: bool)
         shown = Path(os.path.relpath(submission.with_name(named), _here())).as_posix()
         jobs.remember(_here(), submitted.id, shown)
     failed = submitted.exit_status != 0
-    causes = find(submitted.output) if failed else []
+    causes = find(submitted.output, load_settings(Path()).integrations) if failed else []
     if as_json:
         told = {"id": submitted.id, "status": submitted.status}
         print_json({**told, "diagnosis": [asdict(each) for each in causes]})
@@ -294,7 +294,7 @@ def diagnose(subject: str | None, as_json: bool) -> int:
     from mljob_codemod.diagnosis import diagnose as find
     from mljob_codemod.diagnosis import render_diagnosis
 
-    found = find(_what_happened(subject))
+    found = find(_what_happened(subject), load_settings(Path()).integrations)
     if as_json:
         print_json([asdict(each) for each in found])
     else:

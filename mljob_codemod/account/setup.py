@@ -134,6 +134,9 @@ class _Setup:
                     )
                     continue
                 rules.append(rule := self._rule_name(service_name))
+                if len(known) > MOST_HOSTS:
+                    left = ", ".join(known[MOST_HOSTS:])
+                    yield comment(f"More hosts than an integration may have; left out: {left}")
                 yield f"CREATE OR ALTER NETWORK RULE {rule}"
                 yield "  TYPE = HOST_PORT MODE = EGRESS"
                 yield f"  VALUE_LIST = ({', '.join(string(host) for host in known[:MOST_HOSTS])});"
@@ -147,11 +150,14 @@ class _Setup:
         quoted, listed = identifier(name), ", ".join(rules)
         yield f"CREATE EXTERNAL ACCESS INTEGRATION IF NOT EXISTS {quoted}"
         yield f"  ALLOWED_NETWORK_RULES = ({listed}) ENABLED = TRUE;"
-        # What others rely on is not for this script to replace.
-        yield comment(f"Where {name} was there before: it keeps its rules. Add these by hand, by")
-        yield comment(
-            f"ALTER EXTERNAL ACCESS INTEGRATION {quoted} SET ALLOWED_NETWORK_RULES = (..., {listed});"
-        )
+        if name in self.settings.integrations.values():
+            # It may be there, and others rely on its rules: they are not for this script to replace.
+            yield comment(
+                f"An integration {name} that is there keeps its rules. Add these by hand:"
+            )
+            yield comment(
+                f"ALTER EXTERNAL ACCESS INTEGRATION {quoted} SET ALLOWED_NETWORK_RULES = (..., {listed});"
+            )
         yield f"GRANT USAGE ON INTEGRATION {quoted} TO ROLE {self.role};"
 
     def _packages(self) -> Iterator[str]:

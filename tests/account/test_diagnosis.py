@@ -28,6 +28,21 @@ exceeded with url: / (Caused by NameResolutionError("Failed to resolve 'api.exam
     assert "api.example.com" in only.remedy
 
 
+@pytest.mark.parametrize(
+    ("host", "integrations", "access"),
+    [
+        ("api.wandb.ai", {}, "pass its integration (setting `integrations.wandb`)"),
+        ("api.wandb.ai", {"wandb": "OUT"}, "let OUT have it, which the settings name for wandb"),
+        ("api.example.com", {"wandb": "OUT"}, "pass its integration (setting `integrations`)"),
+    ],
+)
+def test_a_host_leads_to_its_integration(
+    host: str, integrations: dict[str, str], access: str
+) -> None:
+    (only,) = diagnose(f"Could not resolve host: {host}", integrations)
+    assert only.remedy.startswith(f"add {host} to a network rule and {access}")
+
+
 def test_a_missing_module_comes_before_the_lost_result() -> None:
     log = "ModuleNotFoundError: No module named 'cv2'\nRuntimeError: Failed to retrieve result for job, error: x\n"
     assert [each.name for each in diagnose(log)] == ["missing-module", "no-result"]

@@ -95,6 +95,19 @@ def test_the_pool_has_the_largest_family_and_code_on_a_stage_can_be_read() -> No
     assert not any(each.startswith("ALTER") for each in made)
 
 
+def test_an_integration_that_may_be_there_keeps_its_rules_and_too_many_hosts_are_told() -> None:
+    hosts = tuple(f"host{number}.example.com" for number in range(101))
+    services = [Service("http", hosts, "train.py", 1), Service("wandb", ("w.ai",), "train.py", 2)]
+    settings = Settings(database="ML", schema="JOBS", integrations={"http": "TEAM"})
+    text = render_setup([plan(services=services)], settings, "R")
+    assert "-- More hosts than an integration may have; left out: host100.example.com\n" in text
+    assert (
+        "-- ALTER EXTERNAL ACCESS INTEGRATION TEAM SET ALLOWED_NETWORK_RULES = (..., ML.JOBS.http_hosts);\n"
+        in text
+    )
+    assert "ALTER EXTERNAL ACCESS INTEGRATION wandb_access" not in text
+
+
 HOSTILE = ["a b", 'say "hi"', "x; DROP DATABASE ML; --", "select", "naïve", "1st", "it's", "a\\b"]
 
 
