@@ -28,12 +28,15 @@ class Diagnosis:
 def diagnose(log: str, integrations: Mapping[str, str] | None = None) -> list[Diagnosis]:
     """The causes that ``log`` shows, the likeliest first; empty where no row of the table fits.
 
+    What an earlier row says of a line goes before what later ones do.
     ``integrations`` are those of the settings, by service: a host that cannot be reached leads to its own.
     """
     found: dict[str, Diagnosis] = {}
+    explained: dict[int, str] = {}
     for failure in failures():
         for diagnosis in _occurrences(failure, log, integrations or {}):
-            found.setdefault(diagnosis.cause, diagnosis)
+            if explained.setdefault(diagnosis.line, failure.name) == failure.name:
+                found.setdefault(diagnosis.cause, diagnosis)
     return list(found.values())
 
 

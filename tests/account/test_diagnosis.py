@@ -51,6 +51,12 @@ def test_a_missing_module_comes_before_the_lost_result() -> None:
     assert "Also: the job ended before" in text
 
 
+def test_what_the_script_itself_raises_is_named_where_no_other_row_explains_it() -> None:
+    log = "ImportError: libcudart.so.12: cannot open\nModuleNotFoundError: No module named 'cv2'\n"
+    assert [each.name for each in diagnose(log)] == ["missing-module", "script-error"]
+    assert diagnose(log)[1].cause == "the script raised ImportError: libcudart.so.12: cannot open"
+
+
 def test_a_log_without_a_known_cause_says_where_to_look() -> None:
     assert diagnose("epoch 1 done\n") == []
     assert "job logs --verbose" in render_diagnosis([])

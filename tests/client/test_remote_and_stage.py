@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -21,6 +22,7 @@ SETTINGS = 'database = "LOCAL"\nschema = "JOBS"\nstage = "S"\n'
 TRAIN = """\
 import argparse
 import json
+import re
 import os
 
 from helpers import scale
@@ -121,6 +123,8 @@ def test_one_function_is_called_with_what_it_imports(
     assert ended.report is not None
     assert ended.report["id"].startswith("LOCAL.JOBS.FIT_")
     result_path = Path(ended.report["result_path"])
+    # Each submission has a place of its own on the stage: two must not share code and results.
+    assert re.fullmatch("fit_?[0-9a-f]{8}", result_path.parent.name)
     assert json.loads((result_path / "out" / "model.json").read_text()) == {"epochs": 4}
     log = result_path.parents[3] / "jobs" / ended.report["id"].rpartition(".")[2] / "log"
     assert "fitting 4 [1, 2] Session" in log.read_text()
