@@ -23,6 +23,9 @@ table = acme_ml.load_table("data/train.acme")
 acme_ml.save_model(table, "model.acme")
 acme_ml.fit(table).export_report("report.html")
 acme_ml.Model.from_registry("base")
+acme_ml.DeepModel().ask_owner()
+acme_ml.show_board()
+acme_ml.DataParallelFit(table)
 """
 
 
@@ -47,7 +50,11 @@ def test_the_documented_file_teaches_all_that_it_says() -> None:
     assert {use.target for use in plan.hardcoded_outputs} == {"model.acme", "report.html"}
     assert [use.target for use in plan.local_inputs] == ["data/train.acme"]
     assert [service.hosts for service in plan.services] == [("models.acme.example",)]
-    assert [finding.code for finding in checked().findings].count("MLJ209") == 1
+    assert (plan.compute.gpu_use, plan.distributed) == ("required", "torch_ddp")
+    assert plan.compute.instance_family == "GPU_ACME_1"
+    codes = [finding.code for finding in checked().findings]
+    assert codes.count("MLJ209") == 1
+    assert {"MLJ911", "MLJ913"} <= {*codes}
     (found,) = diagnose("ACME-42: quota of vision")
     assert found.cause == "the quota of vision is used up"
 
@@ -74,6 +81,30 @@ def test_without_the_setting_they_are_gone() -> None:
         ("[distributions]\na = 1\n", None, "[distributions] a: must be a string"),
         ("[[failure]]\nname = 'x'\npattern = '('\n", 3, "must be a regular expression"),
         ("[[writer]\n", 1, ""),
+        ("[[gpu-use]]\nnames = ['a.b']\nsource = 's'\n", 1, "[[gpu-use]] need: is missing"),
+        (
+            "[[gpu-use]]\nnames = ['a.b']\nneed = 'much'\nsource = 's'\n",
+            3,
+            "[[gpu-use]] need: must be",
+        ),
+        ("[[gpu-keyword]]\nnames = ['a']\nsource = 's'\n", 1, "[[gpu-keyword]] value: is missing"),
+        ("[[gpu-off]]\nnames = ['a.b']\nsource = 's'\n", 1, "[[gpu-off]] libraries: is missing"),
+        (
+            "[[distributed-use]]\nnames = ['a.b']\nkind = 'mpi'\nsource = 's'\n",
+            3,
+            "[[distributed-use]] kind: must be one of",
+        ),
+        (
+            "[[instance-family]]\nname = 'A'\ncpus = 'many'\nmemory = 1\n",
+            3,
+            "[[instance-family]] cpus: must be a number",
+        ),
+        ("[[hazard]]\nnames = ['a.b']\nkind = 'odd'\n", 3, "[[hazard]] kind: must be"),
+        (
+            "[[hazard-method]]\nnames = ['a']\nkind = 'asks'\ndoes = 'd'\nremedy = 'r'\nsource = 's'\n",
+            1,
+            "[[hazard-method]] receivers: is missing",
+        ),
     ],
 )
 def test_mistakes_are_one_line(

@@ -22,7 +22,7 @@ from mljob_codemod.codemods.cloud_rules import (
     PLATFORM_FOLDER,
 )
 from mljob_codemod.codemods.cloud_rules import RULES as RULES
-from mljob_codemod.codemods.inserted import IN_JOB
+from mljob_codemod.codemods.inserted import IN_JOB, is_free
 from mljob_codemod.codemods.output_paths import paths_of
 from mljob_codemod.edits import ORIGINAL, AddHelper, AddImport, Edit, ReplaceExpression, Span
 from mljob_codemod.findings import Finding, Level
@@ -195,7 +195,7 @@ def _runs(read: VariableRead, moved: _Moved) -> bool:
 def _output_finding(job: Job, read: VariableRead, here: bool) -> Finding:
     message = f"a job does not have {read.name}; what it has for results is the result path"
     edits: list[Edit] = []
-    if here and _is_free("result_path", read.module):
+    if here and is_free("result_path", read.module):
         edits.append(AddImport("os"))
         name = read.name.partition("_")[2].lower()
         if len(_output_names(job)) > 1:
@@ -214,13 +214,6 @@ def _output_names(job: Job) -> set[str]:
     rules = cloud_rules()
     names = {read.name for read in _look(job).reads}
     return {name for name in names if rules.variable(name).role is Purpose.OUTPUT}
-
-
-def _is_free(name: str, module: ModuleIndex) -> bool:
-    """Whether nothing of the module's own would collide with the tool's function ``name``."""
-    return not any(name in scope.bindings for scope in module.scopes.values()) and all(
-        isinstance(binding.value, r.FunctionDef) for binding in module.scope.bindings.get(name, [])
-    )
 
 
 def _cluster_finding(job: Job, read: VariableRead, variable: Variable) -> Finding:

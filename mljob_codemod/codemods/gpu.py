@@ -21,18 +21,27 @@ from mljob_codemod.codemods.gpu_rules import GPU_INDEX, LARGE_MODEL, NO_GPU, RUL
 from mljob_codemod.findings import Finding
 from mljob_codemod.plan import Compute, Evidence, Family, JobPlan, ModelSize
 from mljob_codemod.rules.compute import compute_rules
+from mljob_codemod.rules.extensions import added_rows
 from mljob_codemod.rules.instance_families import InstanceFamily, instance_families
 from mljob_codemod.syntax import records as r
 
-__all__ = ["RULES", "TRIGGER_WORDS", "describe", "find"]
+__all__ = ["RULES", "describe", "find", "trigger_words"]
 
-TRIGGER_WORDS = frozenset(
+_WORDS = frozenset(
     """cuda DataParallel DistributedDataParallel FullyShardedDataParallel init_process_group Accelerator
     set_device""".split()
 )
 _SHOWN = 3
 _WIDTH = 60
 _CLOUDS = ("aws", "azure", "gcp")
+
+
+def trigger_words() -> frozenset[str]:
+    """The last names of what usually runs on GPUs, and of what a company adds."""
+    rows = map(compute_rules().uses.row_of, added_rows("gpu-use"))
+    return _WORDS.union(
+        name.rpartition(".")[2] for row in rows for name in (*row.names, *row.methods)
+    )
 
 
 def find(job: Job) -> Iterator[Finding]:

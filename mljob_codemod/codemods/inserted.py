@@ -5,6 +5,8 @@ from __future__ import annotations
 from mljob_codemod.analysis.options import RESULT_VARIABLE
 from mljob_codemod.analysis.path_values import SCRATCH_VARIABLE
 from mljob_codemod.edits import HelperText
+from mljob_codemod.syntax import records as r
+from mljob_codemod.syntax.scopes import ModuleIndex
 
 IN_JOB = f'"{RESULT_VARIABLE}" in os.environ'
 OUTSIDE_JOB = f'"{RESULT_VARIABLE}" not in os.environ'
@@ -79,3 +81,12 @@ HELPERS: dict[str, HelperText] = {
     "scratch_path": HelperText(_SCRATCH_PATH, ("os",)),
 }
 """By the names that ``AddHelper`` uses; the first two define the same function."""
+
+
+def is_free(name: str, module: ModuleIndex) -> bool:
+    """Whether a module has nothing of its own that the function ``name`` of the tool would collide with."""
+    if any(not site.call.args for site in module.sites_by_name.get("Fire", ())):
+        return False  # fire would offer the function as a command
+    return not any(name in scope.bindings for scope in module.scopes.values()) and all(
+        isinstance(binding.value, r.FunctionDef) for binding in module.scope.bindings.get(name, [])
+    )

@@ -15,6 +15,7 @@ from mljob_codemod.analysis.results import (
 )
 from mljob_codemod.codemods.base import Job
 from mljob_codemod.codemods.edit_builder import EditBuilder, inside_path
+from mljob_codemod.codemods.inserted import is_free
 from mljob_codemod.codemods.output_rules import FIXED_PATH, OPTION_DEFAULT, REQUIRED_OPTION
 from mljob_codemod.syntax import records as r
 from mljob_codemod.syntax.scopes import ModuleIndex, Scope, walk
@@ -78,14 +79,8 @@ class OutputStyle:
         return {key: name for key, name in chosen.items() if self.is_free("result_path", key)}
 
     def is_free(self, name: str, key: str) -> bool:
-        """Whether a module has nothing of its own that the helper ``name`` would collide with."""
-        module = self.job.program.modules[key]
-        if any(not site.call.args for site in module.sites_by_name.get("Fire", ())):
-            return False  # fire would offer the function as a command
-        return not any(name in scope.bindings for scope in module.scopes.values()) and all(
-            isinstance(binding.value, r.FunctionDef)
-            for binding in module.scope.bindings.get(name, [])
-        )
+        """Whether the module ``key`` has nothing of its own that the helper ``name`` would collide with."""
+        return is_free(name, self.job.program.modules[key])
 
     def builder(self, module: ModuleIndex) -> EditBuilder:
         """A builder of edits in ``module`` that uses its helper."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 from mljob_codemod.errors import ConfigError
 from mljob_codemod.lazy_dataclass import dataclass
+from mljob_codemod.rules.extensions import added_rows, extensible
 from mljob_codemod.rules.rows import (
     FOLDER,
     Block,
@@ -69,6 +70,16 @@ class ComputeRules:
         """The row of ``block``, which is among ``keywords``."""
         return _keyword(block)
 
+    def validate(self, block: Block) -> None:
+        """Raise ``ConfigError`` for a wrong row."""
+        kind = block.table.removeprefix("gpu-")
+        if kind == "keyword":
+            self.keyword(block)
+        elif block in self.off_variables:
+            self.off_variable(block)
+        else:
+            (self.uses if kind == "use" else self.offs).row_of(block)
+
     def off_variable(self, block: Block) -> Off:
         """The row of ``block``, which is among ``off_variables``."""
         required = ("variable", "values", "libraries", "source")
@@ -81,6 +92,7 @@ def _as_values(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
+_TABLES: Final = ("use", "keyword", "off")
 _USE_KEYS: Final[Keys] = {"need": as_choice(Need), "weak": as_flag, "libraries": as_texts}
 _OFF_KEYS: Final[Keys] = {"variable": as_text, "values": _as_values, "libraries": as_texts}
 _KEYWORD_KEYS: Final[Keys] = {
@@ -100,19 +112,21 @@ def load_compute(path: Path) -> ComputeRules:
     """The rules in a file of the form of ``compute.toml``."""
     head, blocks = split_rows(path)
     table = parse_toml(head, path)
+    added = [block for name in _TABLES for block in added_rows(f"gpu-{name}")]
     uses = UseTable(GpuUse, _USE_KEYS, ("need",))
     offs = UseTable(Off, _OFF_KEYS, ("libraries",))
     off_variables: list[Block] = []
     keywords: dict[str, list[Block]] = {}
-    for block in blocks:
-        if block.table == "use":
+    for block in [*added, *blocks]:
+        kind = block.table.removeprefix("gpu-")
+        if kind == "use":
             uses.add(block)
-        elif block.table == "keyword":
+        elif kind == "keyword":
             for name in block.names():
                 keywords.setdefault(name, []).append(block)
-        elif block.table == "off" and "\nvariable" in block.text:
+        elif kind == "off" and "\nvariable" in block.text:
             off_variables.append(block)
-        elif block.table == "off":
+        elif kind == "off":
             offs.add(block)
         else:
             raise ConfigError(str(path), f"unknown table [[{block.table}]]", line=block.line)
@@ -125,10 +139,13 @@ def load_compute(path: Path) -> ComputeRules:
         pools = [as_text(table["pools"][kind]) for kind in ("cpu", "gpu")]
     except (KeyError, ValueError) as error:
         raise ConfigError(str(path), f"[probes], [libraries] or [pools]: {error}") from None
-    return ComputeRules(uses, keywords, offs, tuple(off_variables), probes, libraries, *pools)
+    rules = ComputeRules(uses, keywords, offs, tuple(off_variables), probes, libraries, *pools)
+    for block in added:  # the shipped rows are parsed when they are needed
+        rules.validate(block)
+    return rules
 
 
-@lru_cache(maxsize=1)
+@extensible
 def compute_rules() -> ComputeRules:
-    """The shipped rules."""
+    """The shipped rules, and those of a company."""
     return load_compute(FOLDER / "compute.toml")

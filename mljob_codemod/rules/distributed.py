@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 from mljob_codemod.errors import ConfigError
 from mljob_codemod.lazy_dataclass import dataclass
+from mljob_codemod.rules.extensions import added_rows, extensible
 from mljob_codemod.rules.rows import FOLDER, Keys, as_flag, as_text, build, split_rows
 from mljob_codemod.rules.uses import Use, UseTable
 
@@ -53,18 +53,22 @@ def load_distributed(path: Path) -> DistributedRules:
     """The rules in a file of the form of ``distributed.toml``."""
     kinds: list[Kind] = []
     uses = UseTable(KindUse, {"kind": as_text}, ("kind",))
-    for block in split_rows(path)[1]:
+    added = added_rows("distributed-use")
+    for block in [*split_rows(path)[1], *added]:
         if block.table == "kind":
             required = ("name", "one_node", "more_nodes")
             kinds.append(build(Kind, block.parse(), _KIND_KEYS, required, block.fail))
-        elif block.table == "use":
+        elif block.table in ("use", "distributed-use"):
             uses.add(block)
         else:
             raise ConfigError(str(path), f"unknown table [[{block.table}]]", line=block.line)
+    for block in added:  # the shipped rows are parsed when they are needed
+        if uses.row_of(block).kind not in {kind.name for kind in kinds}:
+            raise block.fail("kind", f"must be one of {', '.join(kind.name for kind in kinds)}")
     return DistributedRules(tuple(kinds), uses)
 
 
-@lru_cache(maxsize=1)
+@extensible
 def distributed_rules() -> DistributedRules:
-    """The shipped rules."""
+    """The shipped rules, and the calls that a company adds."""
     return load_distributed(FOLDER / "distributed.toml")

@@ -26,6 +26,13 @@ TABLES: Final = {
     "service-command": "[[command]] of services.toml",
     "service-scheme": "[[scheme]] of services.toml",
     "backend": "[[backend]] of backends.toml",
+    "gpu-use": "[[use]] of compute.toml",
+    "gpu-keyword": "[[keyword]] of compute.toml",
+    "gpu-off": "[[off]] of compute.toml",
+    "distributed-use": "[[use]] of distributed.toml",
+    "instance-family": "a table of instance_families.toml, with its name as `name`",
+    "hazard": "[[function]] of hazards.toml",
+    "hazard-method": "[[method]] of hazards.toml",
 }
 """The tables of rows that an extension may have, and what their rows are like."""
 NAMES: Final = ("distributions",)

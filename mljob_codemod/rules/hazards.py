@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from mljob_codemod.errors import ConfigError
 from mljob_codemod.lazy_dataclass import dataclass
-from mljob_codemod.rules.extensions import extensible
+from mljob_codemod.rules.extensions import added_rows, extensible
 from mljob_codemod.rules.rows import (
     FOLDER,
     Block,
@@ -70,18 +70,19 @@ _KEYS: Keys = {
 
 def _row(block: Block) -> Hazard:
     required = ["names", "kind", "does", "remedy", "source"]
-    if block.table == "method":
+    if block.table in ("method", "hazard-method"):
         required.append("receivers")
-    elif block.table != "function":
+    elif block.table not in ("function", "hazard"):
         raise ConfigError(str(block.path), f"unknown table [[{block.table}]]", line=block.line)
     return build(Hazard, block.parse(), _KEYS, tuple(required), block.fail)
 
 
 @extensible
 def hazard_rules() -> Mapping[str, tuple[Hazard, ...]]:
-    """The shipped rules, by the last names of what they call."""
+    """The rules, by the last names of what they call."""
     found: dict[str, tuple[Hazard, ...]] = {}
-    for block in split_rows(FOLDER / "hazards.toml")[1]:
+    added = [*added_rows("hazard"), *added_rows("hazard-method")]
+    for block in [*added, *split_rows(FOLDER / "hazards.toml")[1]]:
         row = _row(block)
         for last in dict.fromkeys(name.rpartition(".")[2] for name in row.names):
             found[last] = (*found.get(last, ()), row)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from functools import lru_cache
+from typing import Final
 
 from mljob_codemod.errors import MljobError
 from mljob_codemod.lazy_dataclass import dataclass
-from mljob_codemod.rules.rows import FOLDER, parse_toml, read_text
+from mljob_codemod.rules.extensions import added_rows, extensible
+from mljob_codemod.rules.rows import FOLDER, Keys, as_flag, as_text, build, parse_toml, read_text
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,29 @@ class InstanceFamily:
     on_request: bool = False
 
 
-@lru_cache(maxsize=1)
+def _as_number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+        raise ValueError("must be a number")
+    return value
+
+
+_KEYS: Final[Keys] = {
+    "name": as_text, "cpus": _as_number, "memory": _as_number, "gpus": _as_number, "gpu_memory": _as_number,
+    "cloud": as_text, "credits": _as_number, "on_request": as_flag,
+}  # fmt: skip
+
+
+@extensible
 def instance_families() -> dict[str, InstanceFamily]:
-    """By name."""
+    """By name; those of a company come last, and replace shipped ones of their names."""
     path = FOLDER / "instance_families.toml"
     rows = parse_toml(read_text(path), path)
-    return {name: InstanceFamily(name, **row) for name, row in rows.items()}
+    families = {name: InstanceFamily(name, **row) for name, row in rows.items()}
+    for block in added_rows("instance-family"):
+        required = ("name", "cpus", "memory")
+        family = build(InstanceFamily, block.parse(), _KEYS, required, block.fail)
+        families[family.name] = family
+    return families
 
 
 def instance_family(name: str) -> InstanceFamily:

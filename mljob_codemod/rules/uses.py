@@ -91,7 +91,7 @@ def matches(name: str, patterns: tuple[str, ...]) -> bool:
 
 
 _LIST: Final = re.compile(r"^(names|methods)\s*=\s*\[([^\]]*)\]", re.MULTILINE)
-_TEXT: Final = re.compile(r'"([^"]*)"')
+_TEXT: Final = re.compile(r"""["']([^"']*)["']""")
 _Row = TypeVar("_Row", bound=Use)
 
 
@@ -118,14 +118,15 @@ class UseTable(Generic[_Row]):
         wanted = {"*", *libraries}
         for roots, block in self._blocks:
             if not roots.isdisjoint(wanted):
-                yield self._row(block)
+                yield self.row_of(block)
 
     def all_rows(self) -> Iterator[_Row]:
         """Every row, parsed and validated."""
         for _, block in self._blocks:
-            yield self._row(block)
+            yield self.row_of(block)
 
-    def _row(self, block: Block) -> _Row:
+    def row_of(self, block: Block) -> _Row:
+        """The row of ``block``; ``ConfigError`` where it is wrong."""
         row = self._built.get(id(block))
         if row is None:
             row = build(self._record, block.parse(), self._keys, self._required, block.fail)
