@@ -153,6 +153,7 @@ def _import_root(project: Project, script: FileFacts, module: str) -> Path | Non
 def _take_inputs_along(job: Job, plan: JobPlan, reach: Reach) -> None:
     """Send the folder when the script reads files of it, and the one that they are relative to."""
     targets = {_without_pattern(use.target, job.exists) for use in plan.local_inputs}
+    targets.update(plan.present)
     present = {target for target in targets if job.exists(target) and not target.startswith("/")}
     if not present:
         return

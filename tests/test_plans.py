@@ -224,6 +224,29 @@ for video in open(os.path.join(args.data, "val.txt")):
 """,
         {"inputs": ["/data/davis/val.txt"], "outputs": ["--output-dir"]},
     ),
+    "downloaded data that is there travels": Shape(
+        """\
+from torchvision import datasets
+
+datasets.MNIST("data", train=True, download=True)
+""",
+        {"inputs": [], "method": "submit_directory"},
+        {"data/MNIST/raw/train-images": "1"},
+    ),
+    "data that the settings name travels": Shape(
+        """\
+import argparse
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--train")
+print(open(parser.parse_args().train).read())
+""",
+        {"method": "submit_directory"},
+        {
+            "tables/train.csv": "1",
+            "mljob.toml": '[jobs."train.py"]\nargs = ["--train", "tables/train.csv"]\n',
+        },
+    ),
     "a class that inherits how it is made": Shape(
         """\
 from torchvision import datasets

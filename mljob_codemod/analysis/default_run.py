@@ -8,10 +8,10 @@ the branches that a default run cannot take are left out.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from mljob_codemod.analysis.conditions import guards_at
 from mljob_codemod.analysis.constants import (
     OF_A_JOB,
     UNKNOWN,
@@ -33,11 +33,8 @@ from mljob_codemod.syntax import records as r
 from mljob_codemod.syntax.scopes import (
     Binding,
     Guard,
-    ModuleIndex,
     Scope,
     Site,
-    blocks_of,
-    early_exit,
 )
 
 _DEPTH: Final = 30
@@ -130,7 +127,7 @@ class DefaultRun:
 
     def stands(self, place: int, scope: Scope) -> bool | None:
         """Whether what is written at offset ``place`` of the module of ``scope`` runs, or None."""
-        found = _guards_at(scope.module, place)
+        found = guards_at(scope.module, place)
         if found is None:
             return False
         truths = [self.holds(guard, scope) for guard in found]
@@ -539,59 +536,9 @@ def _converted(value: Value, option: Option) -> Value:
     return value
 
 
-# Conditions that a place in a module stands under
-
-
 def _place(binding: Binding) -> int:
     """Where the binding is written, or -1 where that is not known."""
     value = binding.value
     if value is None or binding.kind in ("param", "import"):
         return -1
     return value.span.start
-
-
-@cache
-def _guards_at(module: ModuleIndex, place: int) -> tuple[Guard, ...] | None:
-    """The conditions above ``place`` in its function, the same for all jobs; None where it handles an exception."""
-    guards: list[Guard] = []
-    body: r.Block = module.body
-    while True:
-        inner = _enclosing(body, place, guards)
-        if inner is None:
-            return tuple(guards)
-        match inner:
-            case r.If(_, block, orelse, loop, _):
-                inside = _holds_place(block, place)
-                if not loop and (inside or _holds_place(orelse, place)):
-                    guards.append(Guard(inner.test, inside))
-                body = block if inside else orelse
-            case r.Try():
-                if any(_holds_place(handler.body, place) for handler in inner.handlers):
-                    return None
-                body = next(_blocks_with(blocks_of(inner), place), ())
-            case r.FunctionDef():
-                guards.clear()
-                body = inner.body
-            case _:
-                body = next(_blocks_with(blocks_of(inner), place), ())
-
-
-def _enclosing(body: r.Block, place: int, guards: list[Guard]) -> r.Statement | None:
-    """The statement of ``body`` around ``place``; early exits before it are added to ``guards``."""
-    for statement in body:
-        if statement.span.start <= place < statement.span.end:
-            return statement
-        if statement.span.start > place:
-            return None
-        leaving = early_exit(statement)
-        if leaving is not None:
-            guards.append(leaving)
-    return None
-
-
-def _holds_place(body: r.Block, place: int) -> bool:
-    return bool(body) and body[0].span.start <= place < body[-1].span.end
-
-
-def _blocks_with(blocks: Iterable[r.Block], place: int) -> Iterator[r.Block]:
-    return (block for block in blocks if _holds_place(block, place))

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from mljob_codemod.analysis.inputs import Input, InputFinder
 from mljob_codemod.analysis.library_reads import library_reads
+from mljob_codemod.analysis.path_uses import Role
 from mljob_codemod.analysis.path_values import Root
-from mljob_codemod.analysis.results import normal
+from mljob_codemod.analysis.results import is_cache, normal
 from mljob_codemod.codemods.base import Job
 from mljob_codemod.codemods.input_rules import ABSENT, ABSOLUTE, LARGE, OUTSIDE
 from mljob_codemod.codemods.input_rules import RULES as RULES
@@ -153,6 +154,21 @@ def describe(job: Job, plan: JobPlan) -> None:
         entry = _path_use(job, found)
         unique.setdefault((entry.path, entry.line), entry)
     plan.local_inputs += unique.values()
+    plan.present += filter(job.exists, dict.fromkeys(_may_be_there(job)))
+
+
+def _may_be_there(job: Job) -> Iterator[str]:
+    """Paths that a run downloads to where they are not there, and those that the settings pass to the script."""
+    paths = paths_of(job)
+    for use in paths.uses:
+        if use.role is Role.WRITE and is_cache(use) and paths.run.comes_to(use.site):
+            for value in use.values:
+                if value.root is Root.LITERAL and normal(value.text) != ".":
+                    yield value.text
+    for argument in job.settings.job(job.path).args:
+        path = argument.partition("=")[2] if argument.startswith("--") else argument
+        if path and normal(path) != "." and not path.startswith("/"):
+            yield path
 
 
 def _path_use(job: Job, found: Input) -> PathUse:

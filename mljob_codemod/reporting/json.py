@@ -67,7 +67,7 @@ def _job(plan: JobPlan) -> dict[str, Any]:
     job = asdict(plan)
     for package in job["packages"]:
         package["import"] = package.pop("import_name")
-    del job["file_needs_index"]
+    del job["file_needs_index"], job["present"]
     job["needs_index"] = plan.needs_index
     job["parallel"] = plan.parallel
     for variable in job["cloud_env"]:
