@@ -12,6 +12,7 @@ What the script itself puts below the result path is left alone.
 
 from __future__ import annotations
 
+import ast
 import atexit
 import builtins
 import importlib.util
@@ -140,7 +141,7 @@ class Collector:
                 taken = target.exists() or name.startswith(RESERVED)
                 if taken and (self.interrupted or name not in kept):
                     target = self.result / f"{self.node}{ASIDE}/{name}"
-                if not copy_whole(source, target):
+                if not copy_whole(source, target, found if quiet else None):
                     continue
                 entry = [name, target.relative_to(self.result).as_posix()]
                 with self.ledger.open("a", encoding="utf-8") as ledger:
@@ -161,12 +162,18 @@ def same_content(one: Path, other: Path) -> bool:
     return True
 
 
-def copy_whole(source: Path, target: Path) -> bool:
-    """Copy under another name first, so that a file that is there is whole."""
+def copy_whole(source: Path, target: Path, unchanged: Stamp | None = None) -> bool:
+    """Copy under another name first, so that a file that is there is whole.
+
+    With `unchanged`, nothing is kept of a file that was changed while it was read.
+    """
     part = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, part)
+        if unchanged not in (None, stamp(source)):
+            part.unlink()
+            return False
         os.replace(part, target)
     except OSError as error:
         if source.exists():
@@ -326,6 +333,14 @@ def main_script(script: str) -> tuple[types.CodeType, types.ModuleType]:
     return code, module
 
 
+def package_name(script: str) -> str | None:
+    """The module that a script with relative imports is: only by that name do they work."""
+    path = Path(script)
+    tree = ast.parse(path.read_bytes()) if path.suffix == ".py" else ast.Module([], [])
+    relative = any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree))
+    return ".".join(path.with_suffix("").parts) if relative and not path.is_absolute() else None
+
+
 def main_of_package(name: str) -> tuple[types.CodeType, types.ModuleType]:
     """The same for a module by its name, as `python -m` finds it."""
     sys.path.insert(0, os.getcwd())
@@ -347,7 +362,8 @@ def parse(arguments: list[str]) -> tuple[float, list[str]]:
         every, arguments = float(arguments[0].partition("=")[2]), arguments[1:]
     if not arguments or arguments == ["-m"]:
         raise SystemExit(__doc__)
-    return every, arguments
+    name = None if arguments[0] == "-m" else package_name(arguments[0])
+    return every, arguments if name is None else ["-m", name, *arguments[1:]]
 
 
 if __name__ == "__main__" and sys.argv[1:2] == ["--watch"]:

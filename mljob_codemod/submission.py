@@ -395,11 +395,13 @@ def _imports(plan: JobPlan, folder: str) -> Iterator[str]:
 def _net(plan: JobPlan, sometimes: bool) -> Iterator[str]:
     """Whether the job entry starts the script, and which files need that."""
     if plan.net.used:
-        yield from comments(["job_entry.py starts it and keeps what no rewrite can"])
+        yield from comments(
+            ["job_entry.py starts it and keeps what no rewrite can, for these lines"]
+        )
         if sometimes:
             yield f"{INDENT}net=True,"
         if plan.net.reasons:
-            yield from list_field("unmapped", list(map(_evidence, plan.net.reasons[:5])))
+            yield from list_field("net_for", list(map(_evidence, plan.net.reasons[:5])))
 
 
 def _outputs(arguments: Sequence[OutputArgument]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import mljob_codemod
+from mljob_codemod import job_entry
 from tests.harness import JobOutcome, run_inside
 
 pytestmark = pytest.mark.launcher
@@ -183,6 +184,33 @@ def test_a_module_of_a_package_runs_by_its_name(run: Run) -> None:
     )
     assert job.recorded is not None, job.stderr
     assert job.recorded.value == 6
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_script_with_relative_imports_runs_by_its_modules_name(run: Run, method: str) -> None:
+    job = run(
+        "",
+        "2",
+        command=["pkg/fit.py"],
+        files={
+            "pkg/__init__.py": "",
+            "pkg/data.py": "VALUE = 3\n",
+            "pkg/fit.py": f"""
+                import multiprocessing
+                import sys
+                from .data import VALUE
+
+                def scale(number):
+                    return VALUE * number
+
+                if __name__ == "__main__":
+                    with multiprocessing.get_context("{method}").Pool(1) as pool:
+                        __return__ = pool.map(scale, [int(sys.argv[1])])
+            """,
+        },
+    )
+    assert job.recorded is not None, job.stderr
+    assert job.recorded.value == [6]
 
 
 def test_a_large_file_is_linked_until_it_is_changed(run: Run) -> None:
@@ -408,6 +436,26 @@ def test_names_with_spaces_and_letters_of_any_script(run: Run) -> None:
     assert job.recorded is not None, job.stderr
     assert job.recorded.value == "mes scripts/entraîner le modèle.py"
     assert dict(job.artifacts) == {"résultat 1.txt": "--möbel=große".encode()}
+
+
+def test_a_file_that_changes_while_it_is_copied_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = tmp_path / "last.ckpt", tmp_path / "result" / "last.ckpt"
+    source.write_text("whole")
+    before = job_entry.stamp(source)
+
+    def copied_while_written(one: Path, other: Path) -> None:
+        one.write_text("")
+        other.write_text(one.read_text())
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copyfile", copied_while_written)
+        assert not job_entry.copy_whole(source, target, before)
+    assert list(target.parent.iterdir()) == []
+    source.write_text("whole again")
+    assert job_entry.copy_whole(source, target, job_entry.stamp(source))
+    assert target.read_text() == "whole again"
 
 
 @pytest.mark.parametrize("moment", random.Random(7).sample(range(100, 2000), 3))

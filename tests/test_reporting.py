@@ -308,10 +308,10 @@ def test_a_job_is_described_with_the_evidence() -> None:
     [
         (Net(False), "not needed: every write that is seen is mapped"),
         (Net(True), "on, by the setting"),
-        (Net(True, (Evidence("a.py", 7, "m"),)), "job_entry.py keeps the files of line 7"),
+        (Net(True, (Evidence("a.py", 7, "m"),)), "job_entry.py, for line 7"),
         (
             Net(False, (Evidence("b.py", 7, "m"),)),
-            "off, by the setting: the files of b.py:7 are lost",
+            "off, by the setting, though it is there for b.py:7",
         ),
     ],
 )

@@ -502,7 +502,7 @@ def test_what_the_job_entry_kept_is_listed_apart(load: Callable[..., ModuleType]
         "  s/train_1/output/runs/log  1,200 bytes",
     ]
     (job,) = module.JOBS.values()
-    assert job.unmapped == ["train.py:7: writes runs/"]
+    assert job.net_for == ["train.py:7: writes runs/"]
 
 
 def launcher_passes(arguments: list[str]) -> list[str] | None:

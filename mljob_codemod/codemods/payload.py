@@ -39,11 +39,16 @@ def find(job: Job) -> Iterator[Finding]:
     for statement in walk_statements(job.script.body):
         if isinstance(statement, r.ImportFrom) and statement.level:
             dots = "." * statement.level
-            message = (
-                f"a job runs the script by its path, where `from {dots}{statement.module} import …` "
-                "fails: import by the package's full name"
-            )
-            yield job.finding(RELATIVE_IMPORT, job.script, statement.span, message)
+            imported = f"`from {dots}{statement.module} import …`"
+            message = f"job_entry.py starts the script by its module's name, for {imported}"
+            level = Level.NOTE
+            if job.settings.net_of(job.path) is False:
+                message = (
+                    f"a job runs the script by its path, where {imported} fails: import by the package's "
+                    "full name, or let job_entry.py start it (the setting `net`)"
+                )
+                level = Level.ERROR
+            yield job.finding(RELATIVE_IMPORT, job.script, statement.span, message, level=level)
             break
     if len(job.import_roots) > 1:
         yield from _two_folders(job)

@@ -9,13 +9,14 @@ _LAUNCHER = "https://docs.snowflake.com/en/developer-guide/snowflake-ml/ml-jobs/
 RELATIVE_IMPORT = Rule(
     "MLJ901",
     "script-with-relative-imports",
-    Level.ERROR,
+    Level.NOTE,
     Documentation(
         finds="A script that imports relatively to its package.",
         matters="The launcher (measured with snowflake-ml-python 2.6.0) runs a script by its path, which belongs to no package, so the import "
-        "fails; `python -m` is not among the ways it knows.",
-        by_hand="Import by the package's full name, or add a small script beside the package that "
-        "imports it and calls what runs.",
+        "fails; `python -m` is not among the ways it knows. The job entry starts such a script by its module's name; with "
+        "`net = false` this is an error.",
+        by_hand="Leave it to the job entry. Without it, import by the package's full name, or add a small script beside the "
+        "package that imports it and calls what runs.",
         reference=_LAUNCHER,
     ),
 )

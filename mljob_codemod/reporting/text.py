@@ -180,9 +180,9 @@ def _net(plan: JobPlan, place: Callable[[str, int], str]) -> str:
     """Whether the job entry is used, and why."""
     places = _listed(place(reason.path, reason.line) for reason in plan.net.reasons)
     if plan.net.used:
-        return f"job_entry.py keeps the files of {places}" if places else "on, by the setting"
+        return f"job_entry.py, for {places}" if places else "on, by the setting"
     if places:
-        return f"off, by the setting: the files of {places} are lost"
+        return f"off, by the setting, though it is there for {places}"
     return "not needed: every write that is seen is mapped"
 
 

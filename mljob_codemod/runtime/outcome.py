@@ -68,8 +68,8 @@ class RunResult:
     """What ``job.result()`` raises, with the traceback of the job."""
     exit_status: int | None = None
     artifacts: list[Artifact] = field(default_factory=list)
-    unmapped: list[str] = field(default_factory=list)
-    """The lines whose files the job entry is there for, with their findings."""
+    net_for: list[str] = field(default_factory=list)
+    """The lines that the job entry is there for, with their findings."""
     lost: list[Artifact] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     hosts_asked: list[str] = field(default_factory=list)
@@ -137,7 +137,7 @@ def read_outcome(
         error=None if error is None else _as_the_user_has_it(error, payload, rewritten),
         exit_status=ran.exit_status,
         artifacts=artifacts,
-        unmapped=[f"{each.path}:{each.line}: {each.what}" for each in plan.net.reasons],
+        net_for=[f"{each.path}:{each.line}: {each.what}" for each in plan.net.reasons],
         lost=lost,
         refused=refused,
         hosts_asked=[host for host in ran.hosts_asked if not host.endswith(_CLIENT_HOSTS)],

@@ -79,7 +79,7 @@ def _lines(outcome: RunResult) -> Iterator[str]:
     kept = [each for each in outcome.artifacts if each.net]
     if kept:
         yield from _files("kept by job_entry.py", kept)
-        yield from (f"  no rewrite reaches {each}" for each in outcome.unmapped)
+        yield from (f"  job_entry.py is there for {each}" for each in outcome.net_for)
     if outcome.lost:
         yield from _files("LOST: written outside the result path", outcome.lost)
     for each in outcome.refused:
