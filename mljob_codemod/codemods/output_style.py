@@ -43,7 +43,7 @@ class OutputStyle:
         )
 
     def _choose_helpers(self) -> dict[str, str]:
-        """The helper of each file that moves several paths, or that must make a folder."""
+        """The helper of each file that moves several paths, must make a folder, or names something else ``os``."""
         counts: dict[str, int] = {}
         folders: set[str] = set()
         for place in self.results.places:
@@ -53,6 +53,7 @@ class OutputStyle:
                 and self.job.wants(FIXED_PATH, place.module, place.node.span)
             ):
                 counts[place.module.key] = counts.get(place.module.key, 0) + 1
+                counts[place.module.key] += _has_own_os(place.scope)
                 if place in self.results.folders:
                     folders.add(place.module.key)
         for result in self.results.options:
@@ -145,6 +146,16 @@ class OutputStyle:
                     if binding.attr is None:
                         return f"{name}.Path"
         return None
+
+
+def _has_own_os(scope: Scope) -> bool:
+    """Whether a function around the place binds ``os`` itself: by an import further down, say."""
+    current: Scope | None = scope
+    while current is not None and current.parent is not None:
+        if "os" in current.bindings:
+            return True
+        current = current.parent
+    return False
 
 
 @cache

@@ -20,9 +20,11 @@ from mljob_codemod.rewriting.statements import Statement, with_newline_of
 class NameTaken(MljobError):
     """The file uses a name that a rewrite needs for something else, so the rewrite is left to a person."""
 
-    def __init__(self, shown: str, name: str) -> None:
+    def __init__(self, shown: str, name: str, line: int) -> None:
         self.name = name
-        super().__init__(f"{shown}: the name {name} is used for something else")
+        super().__init__(
+            f"{shown}:{line}: the name {name}, which the rewrite needs, stands for something else: rename that"
+        )
 
 
 def add_import(body: list[Statement], module: str, limit: int) -> int:
@@ -58,8 +60,10 @@ def import_section(body: Sequence[Statement], limit: int) -> int:
     return end
 
 
-def is_taken(tree: ast.Module, name: str, lines: Sequence[int], module: str | None = None) -> bool:
-    """Whether ``name`` means something else at module level or in a function around one of ``lines``.
+def taken_at(
+    tree: ast.Module, name: str, lines: Sequence[int], module: str | None = None
+) -> int | None:
+    """The line where ``name`` gets another meaning at module level or in a function around one of ``lines``.
 
     Imports of ``module`` itself do not count, except in a function that uses it before importing it.
     """
@@ -67,10 +71,10 @@ def is_taken(tree: ast.Module, name: str, lines: Sequence[int], module: str | No
         inside = [] if function is None else [n for n in lines if _covers(function, n)]
         if isinstance(node, ast.alias) and module is not None and _binds_module(node, module):
             if any(line <= node.lineno for line in inside):
-                return True
+                return node.lineno
         elif function is None or inside:
-            return True
-    return False
+            return getattr(node, "lineno", 1)
+    return None
 
 
 def _covers(function: ast.AST, line: int) -> bool:

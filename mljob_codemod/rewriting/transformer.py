@@ -7,6 +7,7 @@ that node's whitespace, comments and parentheses. ``proof.py`` then checks what 
 from __future__ import annotations
 
 import ast
+import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -37,7 +38,7 @@ from mljob_codemod.rewriting.imports import (
     NameTaken,
     add_function,
     add_import,
-    is_taken,
+    taken_at,
 )
 from mljob_codemod.rewriting.precedence import in_parentheses, parenthesised
 from mljob_codemod.rewriting.proof import Applied, PlacedEdit, prove
@@ -159,10 +160,18 @@ def _within(inner: Span, outer: Span) -> bool:
 def _reject_taken_names(
     source: Source, tree: ast.Module, edits: Sequence[Edit], helpers: Mapping[str, HelperText]
 ) -> None:
-    lines = _edited_lines(source, edits)
     for module in _modules(edits, helpers):
-        if is_taken(tree, module.partition(".")[0], lines, module):
-            raise NameTaken(source.shown, module.partition(".")[0])
+        name = module.partition(".")[0]
+        using = [edit for edit in edits if _uses_name(edit, name)]
+        line = taken_at(tree, name, _edited_lines(source, using), module)
+        if line is not None:
+            raise NameTaken(source.shown, name, line)
+
+
+def _uses_name(edit: Edit, name: str) -> bool:
+    """Whether the text that an edit puts in names ``name``."""
+    word = re.compile(rf"\b{re.escape(name)}\b")
+    return any(word.search(text) for text in vars(edit).values() if isinstance(text, str))
 
 
 def _edited_lines(source: Source, edits: Sequence[Edit]) -> list[int]:
@@ -554,9 +563,11 @@ class _Rewriter(cst.CSTTransformer):
                 bare = statement.with_changes(leading_lines=[])
                 if tree.code_for_node(bare) == tree.code_for_node(function):
                     return
-                raise NameTaken(self._source.shown, function.name.value)
-        if is_taken(self._old, function.name.value, _edited_lines(self._source, self._edits)):
-            raise NameTaken(self._source.shown, function.name.value)
+                break
+        name = function.name.value
+        line = taken_at(self._old, name, _edited_lines(self._source, self._edits))
+        if line is not None:
+            raise NameTaken(self._source.shown, name, line)
         add_function(body, function, limit)
         self._functions.append(code)
 
