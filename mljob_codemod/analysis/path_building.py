@@ -64,6 +64,8 @@ class PathBuilder:
             text = f"{moved.text.rstrip('/') or '/'}{tail}" if moved.text else tail.lstrip("/")
             if moved.root is Root.OPTION:
                 text = f"{moved.text}{tail}"
+            elif moved.root is Root.UNKNOWN:
+                moved = replace(moved, reason="joined")  # a path, of which no name is made further on
             yield replace(
                 moved,
                 text=text,
@@ -73,7 +75,7 @@ class PathBuilder:
                 has_parts=moved.has_parts or bool(options),
             )
         if not starts:
-            yield replace(UNKNOWN, reason="call")
+            yield replace(UNKNOWN, reason="joined")
 
     def built(
         self, expr: r.Expr, parts: tuple[r.Expr, ...], scope: Scope, depth: int
@@ -137,7 +139,9 @@ class PathBuilder:
         scope: Scope,
     ) -> Iterator[PathValue]:
         folder = rest.startswith(("/", "\\")) or "/" in start.text
-        if start.root is Root.LITERAL:
+        if start.root is Root.LITERAL and not start.text and rest.startswith("<"):
+            yield replace(UNKNOWN, text=rest, reason="joined")
+        elif start.root is Root.LITERAL:
             text = f"{start.text}{rest}"
             if folder:
                 yield replace(start, text=text, has_parts=start.has_parts or has_parts)
