@@ -65,7 +65,9 @@ class PathBuilder:
             if moved.root is Root.OPTION:
                 text = f"{moved.text}{tail}"
             elif moved.root is Root.UNKNOWN:
-                moved = replace(moved, reason="joined")  # a path, of which no name is made further on
+                moved = replace(
+                    moved, reason="joined"
+                )  # a path, of which no name is made further on
             yield replace(
                 moved,
                 text=text,
