@@ -261,6 +261,27 @@ Indexed("imagenet/train")
 """,
         {"inputs": ["imagenet/train"]},
     ),
+    "a class that hands on how it is made": Shape(
+        """\
+from dgl.data import QM9Dataset
+from torchvision import datasets
+
+
+class Molecules(QM9Dataset):
+    def __init__(self, keys):
+        super(Molecules, self).__init__(label_keys=keys)
+
+
+class Indexed(datasets.ImageFolder):
+    def __init__(self, root):
+        super().__init__(root)
+
+
+Molecules(["mu"])
+Indexed("imagenet/train")
+""",
+        {"inputs": ["imagenet/train"], "services": ["dataset_download"]},
+    ),
     "keras as an attribute of tensorflow": Shape(
         """\
 import tensorflow as tf

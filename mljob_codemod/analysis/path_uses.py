@@ -78,7 +78,8 @@ class UseFinder:
 
     def uses(self, is_reached: Callable[[Site], bool]) -> Iterator[PathUse]:
         """Every use of a path in the calls that a run can come to."""
-        words = self._words | self._subclasses()
+        subclasses = self._subclasses()
+        words = self._words.union(subclasses, ("__init__",) if subclasses else ())
         for site in self._program.sites_calling(words.__contains__):
             name = last_name(site.call.func)
             if name is None or not is_reached(site):
@@ -121,6 +122,9 @@ class UseFinder:
         names = [entity.name for entity in entities if isinstance(entity, External)]
         if names:
             return names, []
+        if _is_super_init(func) and (klass := site.scope.enclosing_class) is not None:
+            if isinstance(klass.node, r.ClassDef) and klass.parent is not None:
+                return [*self._external_bases(Definition(klass.node, klass.parent))] or None, []
         definitions = [entity for entity in entities if isinstance(entity, Definition)]
         if definitions:
             bases = [base for one in definitions for base in self._inherited_constructor(one)]
@@ -270,6 +274,13 @@ def _find_argument(call: r.Call, place: Argument) -> r.Expr | None:
                 return argument.value
     found = argument_at(call, place.position, None)
     return None if found is None else found.value
+
+
+def _is_super_init(func: r.Expr) -> bool:
+    match func:
+        case r.Attribute(r.Call(r.Name("super", _), _, _), "__init__", _):
+            return True
+    return False
 
 
 def _is_of_text(func: r.Attribute, call: r.Call) -> bool:

@@ -239,7 +239,7 @@ class ServiceFinder:
         if entities:
             return list(names)
         match func:
-            case r.Attribute(r.Call(r.Name("super", _), (), _), attr, _):
+            case r.Attribute(r.Call(r.Name("super", _), _, _), attr, _):
                 klass = scope.enclosing_class
                 if klass is not None and isinstance(klass.node, r.ClassDef) and klass.parent:
                     bases = self._bases(Definition(klass.node, klass.parent))
