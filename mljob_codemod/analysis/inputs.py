@@ -239,11 +239,11 @@ class InputFinder:
 
     def _is_brought(self, target: str) -> bool:
         """Whether the run downloads, unpacks or builds the path where it is missing."""
+        if self._exists(target):
+            return False
         text = normal(target)
         if any(_is_at_or_below(text, folder) for folder in self._brought):
             return True
-        if self._exists(target):
-            return False
         if any(_is_at_or_below(text, folder) for folder in self._unpacked):
             return True
         names = [part for part in text.split("/") if "." in part or text.count("/") > 1]

@@ -224,6 +224,7 @@ class ResultFinder:
             place
             for place in by_node.values()
             if any(not use.use.makes_folder and not is_cache(use.use) for use in place.writes)
+            and not self._is_provided(place)
         }
         self._add_related(moved, by_node.values(), written_texts)
         found: list[Place] = []
@@ -236,6 +237,13 @@ class ResultFinder:
             else:
                 found.extend(self._split(place, written_texts))
         return [place for place in found if not any(_stands_in_for(each, place) for each in found)]
+
+    def _is_provided(self, place: Place) -> bool:
+        """Whether the project has the file, and the script writes it only where it is missing."""
+        return all(
+            _fills_cache(write, place.uses) and self._exists(write.value.text)
+            for write in place.writes
+        )
 
     def _add_related(
         self, moved: set[Place], all_places: Iterable[Place], written_texts: set[str]
