@@ -123,6 +123,8 @@ def _blocks(plans: Sequence[JobPlan]) -> frozenset[str]:
         blocks.add("lay_out_either" if len(laid_out) > 1 else f"lay_out_{laid_out.pop()}")
     outputs = any(plan.output_arguments for plan in plans)
     blocks.add("outputs" if outputs else "no_outputs")
+    if outputs and nets != {True}:  # the job entry keeps what lands in the working directory
+        blocks |= {"outputs_warning", "outputs_sometimes_lost" if True in nets else "outputs_lost"}
     if any(_shared_options(plan) for plan in plans):
         blocks.add("shared_options")
     variables = any(plan.env_vars for plan in plans)

@@ -484,6 +484,18 @@ def test_relative_output_is_warned_of(
     assert errors.startswith(f"warning: {warned} is in") if warned else errors == ""
 
 
+@pytest.mark.parametrize("other", [True, False])
+def test_a_relative_output_that_the_job_entry_keeps_is_no_matter(
+    load: Callable[..., ModuleType], capsys: pytest.CaptureFixture[str], other: bool
+) -> None:
+    kept = plan(output_arguments=[output("--out")], net=Net(True))
+    module = load(kept, plan("evaluate.py", output_arguments=[output("--out")], net=Net(other)))
+    module.add_outputs(module.JOBS["train.py"], ["--out", "runs/1"])
+    assert capsys.readouterr().err == ""
+    module.add_outputs(module.JOBS["evaluate.py"], ["--out", "runs/1"])
+    assert ("lost with it" in capsys.readouterr().err) is not other
+
+
 def test_what_the_job_entry_kept_is_listed_apart(load: Callable[..., ModuleType]) -> None:
     module = load(plan(net=Net(True, (Evidence("train.py", 7, "writes runs/"),))))
     result = "@db.sc.s/train_1/output"
