@@ -56,7 +56,13 @@ from mljob_codemod.syntax import records as r
 
 def trigger_words() -> frozenset[str]:
     """Calls that use paths or declare options."""
-    return call_rules().trigger_words() | {"add_argument", "option", "argument", "Option"}
+    return call_rules().trigger_words() | {
+        "add_argument",
+        "ArgumentParser",
+        "option",
+        "argument",
+        "Option",
+    }
 
 
 @dataclass
