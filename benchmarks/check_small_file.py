@@ -48,6 +48,7 @@ def main() -> int:
     os.environ["PYTHONPATH"] = os.pathsep.join(
         filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH")])
     )
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed tool has been compiled
     imports, checks = [], []
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
