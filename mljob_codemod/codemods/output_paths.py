@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from mljob_codemod.analysis.default_run import NO_PROBES
 from mljob_codemod.analysis.inputs import RunOnData
+from mljob_codemod.analysis.mentions import mentions_of_results
 from mljob_codemod.analysis.options import RESULT_VARIABLE, Option
 from mljob_codemod.analysis.path_uses import PathUse as Use
 from mljob_codemod.analysis.path_uses import Role, UseFinder
@@ -79,6 +80,8 @@ def paths_of(job: Job) -> Findings:
     if "output_paths" not in job.notes:
         finder = UseFinder(job.program, job.paths, call_rules())
         uses = list(finder.uses(job.reach.can_run))
+        modules = [*job.program.modules.values()]
+        uses += mentions_of_results(modules, uses, job.exists)
         names = option_rules()
         results = ResultFinder(
             uses,
