@@ -414,8 +414,22 @@ def test_kinds_that_change(check: Check, value: str, text: str) -> None:
     assert text in check(script).finding("MLJ108").message
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        "__return__ = main()\n",
+        "pair = main(), 3\n__return__ = pair\n",
+        "def record():\n    global __return__\n    pair = 1, 2\n    __return__ = pair\n\nrecord()\n",
+    ],
+)
+def test_kinds_that_change_where_the_script_records_them_itself(check: Check, end: str) -> None:
+    result = check(f"def main():\n    return 1, 2\n\nprint('start')\n{end}")
+    assert "a tuple becomes a list" in result.finding("MLJ108").message
+
+
 @pytest.mark.parametrize("value", ["[1, 2]", "{'a': 1}", "[[1], [2]]"])
 def test_kinds_that_stay(check: Check, value: str) -> None:
+    assert check(f"print('start')\n__return__ = {value}\n").codes == []
     assert check(f"def main():\n    return {value}\n" + GUARD + "    main()\n").codes == ["MLJ101"]
 
 

@@ -20,11 +20,13 @@ from tests.harness import (
     Outcome,
     check_job,
     compare_outside,
+    default_python,
     job_problems,
     run_inside,
     run_outside,
     stage_mount_guard,
 )
+from tests.harness.inside import JobServer
 from tests.harness.stage_mount import Guard
 
 Write = Callable[..., Path]
@@ -245,6 +247,8 @@ def test_environment_file_stops_the_job(job: Job) -> None:
     outcome = job({"train.py": MAIN, "environment.yml": "name: x\n"})
     assert outcome.status == 1
     assert outcome.recorded is None
+    scripts = JobServer.of(default_python()).launcher_scripts
+    assert f'echo "{outcome.stdout.strip()}"' in (scripts / "startup.sh").read_text("utf-8")
 
 
 def test_working_directory_and_environment_are_those_of_startup_sh(job: Job) -> None:

@@ -9,15 +9,11 @@ from mljob_codemod.analysis.names import Definition, External
 from mljob_codemod.analysis.returns import Returns
 from mljob_codemod.analysis.starts import Start
 from mljob_codemod.codemods.base import Job
-from mljob_codemod.codemods.entry_rules import (
-    CHANGED_KIND,
-)
-from mljob_codemod.edits import (
-    Span,
-)
+from mljob_codemod.codemods.entry_rules import CHANGED_KIND
+from mljob_codemod.edits import Span
 from mljob_codemod.findings import Finding
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import Scope
+from mljob_codemod.syntax.scopes import Binding, Scope
 
 
 def changed_kinds(job: Job, returns: Returns, start: Start) -> Iterator[Finding]:
@@ -27,16 +23,26 @@ def changed_kinds(job: Job, returns: Returns, start: Start) -> Iterator[Finding]
         if isinstance(node, r.Lambda):
             continue
         for returned in returns.reachable_returns(node.body, scope):
-            changes = (
-                []
-                if returned.value is None
-                else list(dict.fromkeys(_changes(job, returns, returned.value, scope)))
-            )
-            if changes:
-                text = f"`job.result()` differs from what `{node.name}` returns: "
-                yield job.finding(
-                    CHANGED_KIND, scope.module, returned.span, text + ", ".join(changes)
-                )
+            if returned.value is not None:
+                what = f"what `{node.name}` returns"
+                yield from _finding(job, returns, returned.value, scope, returned.span, what)
+
+
+def changed_record(job: Job, returns: Returns, binding: Binding) -> Iterator[Finding]:
+    """The same of a value that the script itself binds to ``__return__``."""
+    value = binding.value
+    if binding.kind != "value" or binding.unpack:
+        return
+    if not isinstance(value, (r.Param, r.FunctionDef, r.ClassDef, type(None))):
+        yield from _finding(job, returns, value, binding.scope, value.span, "`__return__`")
+
+
+def _finding(
+    job: Job, returns: Returns, value: r.Expr, scope: Scope, span: Span, what: str
+) -> Iterator[Finding]:
+    if changes := dict.fromkeys(_changes(job, returns, value, scope)):
+        text = f"`job.result()` differs from {what}: {', '.join(changes)}"
+        yield job.finding(CHANGED_KIND, scope.module, span, text)
 
 
 def _changes(

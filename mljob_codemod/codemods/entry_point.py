@@ -15,7 +15,7 @@ from mljob_codemod.analysis.names import Definition
 from mljob_codemod.analysis.returns import Kind
 from mljob_codemod.analysis.starts import Launch, Start
 from mljob_codemod.codemods.base import Job, runs_in_job
-from mljob_codemod.codemods.changed_kinds import changed_kinds
+from mljob_codemod.codemods.changed_kinds import changed_kinds, changed_record
 from mljob_codemod.codemods.entry_rules import (
     ALREADY_EXITED,
     CLI_VALUE,
@@ -117,6 +117,7 @@ class _Finder:
     def findings(self) -> Iterator[Finding]:
         if self.entries.assigns_return:
             yield from self._lost_assignments()
+            yield from self._changed_records()
             return
         name = self.job.settings.job(self.job.path).return_name
         if name is not None:
@@ -200,6 +201,14 @@ class _Finder:
             if leave is not None:
                 text = "exit outside jobs only: an exit loses what `__return__` holds"
                 yield self.finding(ALREADY_EXITED, leaving, text, leave, AddImport("os"))
+
+    def _changed_records(self) -> Iterator[Finding]:
+        for statement in self.entries.recorded:
+            start = self.starts.read(statement)
+            if start is not None:
+                yield from changed_kinds(self.job, self.returns, start)
+        for binding in self.script.scope.bindings[RETURN]:
+            yield from changed_record(self.job, self.returns, binding)
 
     # click and typer
 

@@ -82,10 +82,12 @@ def submit(client_python: Path, tmp_path: Path) -> Submit:
         *arguments: str,
         settings: Settings,
         given: Mapping[str, Any] | None = None,
+        by_hand: str | None = None,
     ) -> Submitted:
         start = {"database": "DB", "schema": "SC", "status": "DONE", "log": True, **(given or {})}
         (account / "account.json").write_text(json.dumps(start))
-        (project / "submit_job.py").write_text(render_submission(plans, settings, "."))
+        text = by_hand or render_submission(plans, settings, ".")
+        (project / "submit_job.py").write_text(text)
         ran = subprocess.run(
             [client_python, FAKE_ACCOUNT, account, project / "submit_job.py", *arguments],
             cwd=tmp_path,
@@ -218,6 +220,39 @@ def test_folder_is_sent_without_what_must_stay(submit: Submit, tmp_path: Path) -
     assert submitted.arguments == ["/mnt/job_stage/app/train.py"]
     assert (project / "requirements.txt").read_bytes() == b"# ours\nscipy<2"
     assert f"sending {len(sent) + 1} files" in submitted.out
+
+
+BY_HAND = """
+from pathlib import Path
+
+from snowflake.ml import jobs
+from snowflake.snowpark import Session
+
+jobs.submit_directory(
+    str(Path(__file__).parent),
+    "POOL",
+    entrypoint="train.py",
+    stage_name="payloads",
+    session=Session.builder.getOrCreate(),
+)
+"""
+
+
+def test_name_that_is_a_pattern_sends_another_file(submit: Submit, tmp_path: Path) -> None:
+    write(tmp_path / "project", "train.py", "data[12]/numbers.csv", "data1/numbers.csv")
+    submitted = submit([], settings=Settings(), by_hand=BY_HAND)
+    assert submitted.status == 0, submitted.err
+    assert submitted.payload()["data[12]/numbers.csv"] == "# data1/numbers.csv\n"
+
+
+def test_name_that_is_a_pattern_stops_the_submission(submit: Submit, tmp_path: Path) -> None:
+    write(tmp_path / "project", "train.py", "data[12]/numbers.csv", "data1/numbers.csv")
+    submitted = submit(
+        [plan("train.py", method="submit_directory")], settings=Settings(stage="payloads")
+    )
+    assert submitted.status == 2
+    assert "cannot upload data[12]/numbers.csv: rename what has one of [*?" in submitted.err
+    assert submitted.record["job"] == {}
 
 
 def test_folder_without_requirements_file_gets_those_of_the_plan(
