@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import os.path
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
 from functools import cache
 from pathlib import Path
@@ -29,6 +30,8 @@ from mljob_codemod.syntax.reading import FileFacts, read_files
 from mljob_codemod.syntax.scopes import ModuleIndex
 
 Progress = Callable[[int, int], None]
+PARALLEL_FROM = 8
+"""Fewer scripts than these are looked at in this process."""
 
 
 @dataclass(frozen=True)
@@ -56,21 +59,70 @@ def check(paths: Sequence[Path], settings: Settings, progress: Progress | None =
     findings: dict[tuple[object, ...], Finding] = {}
     plans: list[JobPlan] = []
     sources: dict[str, Source] = {}
-    for script in project.scripts(given, any_given=settings.remote is not None):
-        job, plan, found = check_job(project, script, settings)
-        for finding in found:
+    scripts = project.scripts(given, any_given=settings.remote is not None)
+    for checked in _check_jobs(project, scripts, settings):
+        for finding in checked.findings:
             key = (finding.code, finding.location, finding.message, finding.job)
             findings.setdefault(key, finding)
-        plans.append(plan)
-        for facts in job.files:
+        plans.append(checked.plan)
+        for path in checked.files:
+            facts = project.files[path]
+            facts.error = facts.error or checked.errors.get(path)
             if facts.source is not None:
                 sources[facts.shown] = facts.source
-        for shown, source in job.documents.items():
+        for shown, source in checked.documents.items():
             sources.setdefault(shown, source)
     errors += [facts.error for facts in project.files.values() if facts.error is not None]
     kept = [finding for finding in findings.values() if is_wanted(finding, settings, sources)]
     kept.sort(key=lambda found: (found.location, found.code))
     return Report(tuple(kept), tuple(plans), tuple(errors), len(discovery.files), sources, project)
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """What came of one script, as far as it leaves the process that looked at it."""
+
+    plan: JobPlan
+    findings: list[Finding]
+    files: list[Path]
+    documents: dict[str, Source]
+    errors: dict[Path, InputError]
+    """Those of files that were read for the sake of this script."""
+
+
+_forked: list[tuple[Project, Settings]] = []
+"""What a process that is forked for some scripts looks at: it shares with its parent what was read."""
+
+
+def _check_jobs(
+    project: Project, scripts: Sequence[FileFacts], settings: Settings
+) -> Iterator[_Checked]:
+    """Look at each script, in several processes where there are many and processes can be forked."""
+    workers = min(os.cpu_count() or 1, 8)
+    if len(scripts) < PARALLEL_FROM or workers < 2 or not hasattr(os, "fork"):
+        yield from (_checked(project, script, settings) for script in scripts)
+        return
+    import multiprocessing  # these cost a tenth of a small file's check
+    from concurrent.futures import ProcessPoolExecutor
+
+    _forked.append((project, settings))
+    try:
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
+            chunk = max(1, len(scripts) // (workers * 4))
+            yield from pool.map(_check_forked, [script.path for script in scripts], chunksize=chunk)
+    finally:
+        _forked.pop()
+
+
+def _check_forked(path: Path) -> _Checked:
+    project, settings = _forked[-1]
+    return _checked(project, project.files[path], settings)
+
+
+def _checked(project: Project, script: FileFacts, settings: Settings) -> _Checked:
+    job, plan, found = check_job(project, script, settings)
+    errors = {facts.path: facts.error for facts in job.files if facts.error is not None}
+    return _Checked(plan, found, [facts.path for facts in job.files], job.documents, errors)
 
 
 def check_job(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import mljob_codemod
+from mljob_codemod import checking
 from mljob_codemod.config import load_settings
 from mljob_codemod.errors import ConfigError
 
@@ -61,6 +62,24 @@ def test_what_cannot_be_read_or_written_is_an_error_beside_the_rest(tree: Path) 
         ("other/train.py",),
         ("train.py",),
     ]
+
+
+def test_many_scripts_are_looked_at_in_several_processes_with_the_same_outcome(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("keep.py").write_text("def keep(path):\n    open(path, 'w').write('1')\n")
+    Path("names.py").write_text("NAME = 'kept.txt'\n")  # read only because the scripts name it
+    for number in range(checking.PARALLEL_FROM + 1):
+        Path(f"s{number}.py").write_text(
+            f"import keep, names\nif __name__ == '__main__':\n    keep.keep(names.NAME + '{number}')\n"
+        )
+    together = mljob_codemod.check()
+    monkeypatch.setattr(checking, "PARALLEL_FROM", 1000)
+    alone = mljob_codemod.check()
+    assert together.findings == alone.findings
+    assert together.jobs == alone.jobs
+    assert together.sources.keys() == alone.sources.keys()
+    assert {finding.code for finding in together.findings} == {"MLJ101", "MLJ104", "MLJ202"}
 
 
 def test_settings_are_those_of_the_file_or_those_given() -> None:
