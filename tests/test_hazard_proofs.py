@@ -230,6 +230,41 @@ PROOFS = {
         End(error="Aborted!"),
         None,
     ),
+    "width_of_the_terminal": Proof(
+        "MLJ911",
+        """
+        import os
+
+        _, width = os.popen("stty size", "r").read().split()
+        print("-" * int(width))
+        """,
+        End(error="ValueError: not enough values to unpack"),
+        None,
+    ),
+    "size_of_the_terminal": Proof(
+        "MLJ911",
+        "import os\n\nprint('-' * os.get_terminal_size().columns)\n",
+        End(error="Inappropriate ioctl for device"),
+        None,
+    ),
+    "login_name": Proof(
+        "MLJ911",
+        "import os\n\nprint('trained by', os.getlogin())\n",
+        End(error="OSError: "),
+        None,
+    ),
+    "keys_of_the_terminal": Proof(
+        "MLJ911",
+        """
+        import sys
+        import tty
+
+        tty.setcbreak(sys.stdin.fileno())
+        print("press q to stop")
+        """,
+        End(error="Inappropriate ioctl for device"),
+        End(),
+    ),
     "breakpoint": Proof(
         "MLJ912",
         "loss = 0.5\nbreakpoint()\n__return__ = loss\n",

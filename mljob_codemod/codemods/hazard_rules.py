@@ -11,10 +11,10 @@ ASKS = Rule(
     "question-to-a-person",
     Level.WARNING,
     Documentation(
-        finds="A call that waits for a person: `input()`, `getpass`, prompts of click and typer. One whose answer is "
-        "not used is left out in a job by the fix; any other is an error.",
+        finds="A call that waits for a person or asks the terminal: `input()`, `getpass`, prompts of click and typer, "
+        "`os.get_terminal_size()`. One whose answer is not used is left out in a job by the fix; any other is an error.",
         matters="A job has no terminal; its standard input is at its end. `input()` raises EOFError (measured), click "
-        "aborts.",
+        "aborts, and a terminal that is asked for its size is an OSError.",
         before="""\
 def main():
     input("Press Enter to start")
