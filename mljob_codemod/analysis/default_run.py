@@ -267,7 +267,7 @@ class DefaultRun:
     def _of_binding(self, expr: r.Name, name: str, binding: Binding, depth: int) -> Iterator[Value]:
         value = binding.value
         if binding.kind == "param" and isinstance(value, r.Param):
-            yield from self._of_param(name, binding, value, depth)
+            yield from self._of_param(name, binding, depth)
         elif binding.kind == "import":
             found = self._program.imported_bindings(binding)
             for other in self._last_live(found):
@@ -290,7 +290,7 @@ class DefaultRun:
         else:
             yield UNKNOWN
 
-    def _of_param(self, name: str, binding: Binding, param: r.Param, depth: int) -> Iterator[Value]:
+    def _of_param(self, name: str, binding: Binding, depth: int) -> Iterator[Value]:
         if isinstance(binding.owner, r.FunctionDef):
             option = self._paths.options.of_param(binding.owner, name, binding.scope.module)
             if option is not None:

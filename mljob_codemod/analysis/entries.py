@@ -172,7 +172,7 @@ class Entries:
         if not kept:
             return not prepares or all(self._is_closing(statement) for statement in later)
         uses = [use for statement in later for use in _uses(statement, kept)]
-        if any(self._feeds_work(use, kept) for use in uses):
+        if any(self._feeds_work(use) for use in uses):
             return False
         if all(self.starts.is_output(use) for use in uses):
             return not prepares
@@ -187,8 +187,8 @@ class Entries:
         start = self.starts.read(statement)
         return start is not None and _cleans(start.callee)
 
-    def _feeds_work(self, call: r.Call, kept: set[str]) -> bool:
-        """Whether ``call`` hands one of the names ``kept`` to the next piece of the script's work."""
+    def _feeds_work(self, call: r.Call) -> bool:
+        """Whether ``call`` is the next piece of the script's work."""
         functions = self.starts.returns.functions(call.func, self.starts.scope)
         return bool(functions) and not _cleans(functions[0].name)
 

@@ -323,7 +323,7 @@ class Program:
     def _find_producers(self, expr: r.Expr, scope: Scope, depth: int) -> Iterator[Entity]:
         match expr:
             case r.Call(func, _, _):
-                yield from self._produced_by_call(expr, func, scope, depth)
+                yield from self._produced_by_call(func, scope, depth)
             case r.Name(name, _):
                 if name in ("self", "cls") and (klass := _own_class(scope)) is not None:
                     yield klass
@@ -343,9 +343,7 @@ class Program:
             case r.Walrus(_, value, _):
                 yield from self.producers(value, scope, depth + 1)
 
-    def _produced_by_call(
-        self, call: r.Expr, func: r.Expr, scope: Scope, depth: int
-    ) -> Iterator[Entity]:
+    def _produced_by_call(self, func: r.Expr, scope: Scope, depth: int) -> Iterator[Entity]:
         found = self.entities(func, scope, depth + 1)
         for entity in found:
             if isinstance(entity, Definition) and isinstance(entity.node, r.FunctionDef):

@@ -27,7 +27,6 @@ class PathBuilder:
 
     def joined(
         self,
-        expr: r.Expr,
         first: r.Expr,
         rest: tuple[r.Expr, ...],
         via: r.Call | None,

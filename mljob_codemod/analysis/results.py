@@ -192,7 +192,7 @@ class ResultFinder:
             if not any(use.use.role is Role.READ for use in result.uses):
                 written_texts |= self._texts_of(result)
         results.unplaced = self._unplaced
-        results.places = self._places(written, written_texts)
+        results.places = self._places(written_texts)
         results.scratch = self._scratch_places(results)
         results.folders = self._needed_folders(results)
         return results
@@ -212,7 +212,7 @@ class ResultFinder:
 
     # Places
 
-    def _places(self, written: list[Use], written_texts: set[str]) -> list[Place]:
+    def _places(self, written_texts: set[str]) -> list[Place]:
         by_node: dict[tuple[str, r.Expr], Place] = {}
         for use in self._fixed:
             scope, node = use.value.scope, use.value.node

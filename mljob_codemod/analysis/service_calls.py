@@ -388,7 +388,7 @@ class ServiceFinder:
             elif value.root is Root.OPTION:
                 found.append(self._option_nearness(value, row))
             else:
-                found.append(self._value_nearness(value, expr))
+                found.append(self._value_nearness(value))
         if Nearness.REMOTE in found:
             return Nearness.REMOTE, hosts
         if Nearness.EITHER in found or not found:
@@ -408,10 +408,10 @@ class ServiceFinder:
             if default.root is Root.LITERAL and default.text:
                 if default.text in row.builtin:
                     return Nearness.LOCAL
-                return self._value_nearness(default, None)
+                return self._value_nearness(default)
         return Nearness.LOCAL if _FOLDER_NAME.fullmatch(option.dest.lower()) else Nearness.EITHER
 
-    def _value_nearness(self, value: PathValue, expr: r.Expr | None) -> Nearness:
+    def _value_nearness(self, value: PathValue) -> Nearness:
         text = value.text
         match value.root:
             case Root.LITERAL:

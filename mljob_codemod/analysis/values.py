@@ -108,9 +108,7 @@ class PathEvaluator:
             case r.Call():
                 yield from self._of_call(expr, scope, depth)
             case r.Binary("Divide", left, right, _):
-                yield from self._builder.joined(
-                    expr, left, (right,), None, scope, depth, is_path=True
-                )
+                yield from self._builder.joined(left, (right,), None, scope, depth, is_path=True)
             case r.Binary("Add", _, _, _):
                 yield from self._builder.built(expr, tuple(operands(expr)), scope, depth)
             case r.Binary("Modulo", r.Const(str()) as template, given, _):
@@ -299,7 +297,7 @@ class PathEvaluator:
                 if option.declaration is expr:
                     yield PathValue(Root.OPTION, "", None, None, option=option)
         elif isinstance(index, r.Const) and isinstance(index.value, str):
-            yield from self._of_key(expr, receiver, index.value, scope, depth)
+            yield from self._of_key(receiver, index.value, scope, depth)
         elif isinstance(index, r.Const) and isinstance(index.value, int):
             if isinstance(receiver, r.Attribute) and receiver.attr == "parents":
                 climbed = range(max(index.value, 0) + 1)
@@ -317,9 +315,7 @@ class PathEvaluator:
             if not found:
                 yield replace(UNKNOWN, reason="element")
 
-    def _of_key(
-        self, expr: r.Expr, receiver: r.Expr, key: str, scope: Scope, depth: int
-    ) -> Iterator[PathValue]:
+    def _of_key(self, receiver: r.Expr, key: str, scope: Scope, depth: int) -> Iterator[PathValue]:
         found = False
         for value, inner in self.origins.keyword_values(receiver, key, scope):
             found = True
@@ -368,7 +364,7 @@ class PathEvaluator:
                     continue
                 rest = tuple(argument.value for argument in call.args[1:])
                 yield from self._builder.joined(
-                    call, first.value, rest, call, scope, depth, is_path=is_path
+                    first.value, rest, call, scope, depth, is_path=is_path
                 )
                 return
             if name in _SAME_PATH and first is not None:
@@ -428,9 +424,7 @@ class PathEvaluator:
         first = argument_at(call, 0, None)
         rest = tuple(argument.value for argument in call.args)
         if func.attr == "joinpath":
-            yield from self._builder.joined(
-                call, func.value, rest, None, scope, depth, is_path=True
-            )
+            yield from self._builder.joined(func.value, rest, None, scope, depth, is_path=True)
         elif func.attr in _SAME_PATH_METHODS:
             yield from self.values(func.value, scope, depth)
         elif func.attr in _RENAMING_METHODS:
@@ -446,7 +440,7 @@ class PathEvaluator:
                 yield from self._builder.built(call, tuple(parts[1:]), scope, depth)
         elif func.attr in ("get", "pop", "setdefault") and first is not None:
             if isinstance(first.value, r.Const) and isinstance(first.value.value, str):
-                yield from self._of_key(call, func.value, first.value.value, scope, depth)
+                yield from self._of_key(func.value, first.value.value, scope, depth)
             second = argument_at(call, 1, "default")
             if second is not None:
                 yield from self.values(second.value, scope, depth)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mljob_codemod.analysis.options import RESULT_VARIABLE, Option
-from mljob_codemod.analysis.path_values import PathValue, Root
+from mljob_codemod.analysis.path_values import Root
 from mljob_codemod.analysis.results import (
     OptionResult,
     normal,
@@ -49,7 +49,7 @@ class OptionEdits:
         if self._style.results.place_of_default(option, values) is not None:
             return None  # moved where it is written, with all else that uses it
         if Root.ENVIRONMENT in roots:
-            return self._environment_edits(result, default, values)
+            return self._environment_edits(result, default)
         value = values[0]
         if value.root in (Root.SCRIPT_FOLDER, Root.WORKING_FOLDER, Root.HOME):
             assert value.node is not None
@@ -85,9 +85,7 @@ class OptionEdits:
         ]
         return frozenset(inside_path(text, "") or normal(text) for text in texts)
 
-    def _environment_edits(
-        self, result: OptionResult, default: r.Expr, values: tuple[PathValue, ...]
-    ) -> tuple[ModuleEdit, ...]:
+    def _environment_edits(self, result: OptionResult, default: r.Expr) -> tuple[ModuleEdit, ...]:
         """A variable of another platform keeps deciding outside a job."""
         option = result.option
         several = sum(

@@ -221,7 +221,7 @@ class _Finder:
             one is other or _exclude(one, other) for one in callers for other in callers
         ):
             return f"`{node.name}` is called several times"
-        if not callers and self._is_handed_on(node.name, owner):
+        if not callers and self._is_handed_on(node.name):
             return f"`{node.name}` is handed to something that may call it several times"
         for caller in callers:
             reason = self._why_repeated(caller, depth + 1)
@@ -229,7 +229,7 @@ class _Finder:
                 return reason
         return None
 
-    def _is_handed_on(self, name: str, owner: Scope) -> bool:
+    def _is_handed_on(self, name: str) -> bool:
         """Whether a function that nothing calls is given to something that may call it often."""
         uses = 0
         for site in self.program.sites():

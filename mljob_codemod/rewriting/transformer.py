@@ -272,7 +272,7 @@ class _Rewriter(cst.CSTTransformer):
             case cst.SimpleStatementSuite(), cst.SimpleStatementSuite():
                 return self._suite(original_node, updated_node)
             case cst.BaseCompoundStatement(), cst.BaseCompoundStatement():
-                return self._compound(original_node, updated_node, span)
+                return self._compound(updated_node, span)
             case cst.BaseSmallStatement(), cst.BaseSmallStatement():
                 return self._assignment(updated_node, span)
             case cst.Arg(), cst.Arg():
@@ -414,7 +414,7 @@ class _Rewriter(cst.CSTTransformer):
         return updated
 
     def _compound(
-        self, original: cst.BaseCompoundStatement, updated: cst.BaseCompoundStatement, span: Span
+        self, updated: cst.BaseCompoundStatement, span: Span
     ) -> cst.BaseCompoundStatement:
         for edit in self._take(span, AppendToBlock):
             assert isinstance(edit, AppendToBlock)
