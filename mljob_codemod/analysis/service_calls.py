@@ -14,15 +14,15 @@ from mljob_codemod.analysis.constants import Named, Special, Value
 from mljob_codemod.analysis.default_run import DefaultRun
 from mljob_codemod.analysis.names import (
     Definition,
-    External,
     LocalModule,
     Program,
     argument_at,
-    words_of,
 )
 from mljob_codemod.analysis.path_uses import PathUse, Role
 from mljob_codemod.analysis.path_values import PathValue, Root
 from mljob_codemod.analysis.reachability import Reachability
+from mljob_codemod.analysis.service_names import CallNames
+from mljob_codemod.analysis.set_variables import set_variables
 from mljob_codemod.analysis.values import PathEvaluator
 from mljob_codemod.edits import Span
 from mljob_codemod.rules.rows import Argument
@@ -45,11 +45,6 @@ _FOLDER_NAME: Final = re.compile(
 
 
 _IMPORT_ERRORS: Final = frozenset({"ImportError", "ModuleNotFoundError"})
-
-
-_HUB_LIBRARIES: Final = frozenset(
-    {"transformers", "diffusers", "pytorch_transformers", "pytorch_pretrained_bert"}
-)
 
 
 class Nearness(Enum):
@@ -100,12 +95,17 @@ class ServiceFinder:
         self._run = run
         self._reach = reach
         self._rules = rules
-        self._full_name = cache(lambda name: rules.canonical(canonical(name)))
         self._rows_for = cache(lambda name: tuple(rules.calls.rows_for(name)))
+        self._names = CallNames(
+            program,
+            paths,
+            lambda name: rules.canonical(canonical(name)),
+            lambda name: bool(self._rows_for(name)),
+        )
         self._is_local = is_local
         self._optional = optional
         self._made: dict[str, set[Scope | None]] = {}
-        self._variables = dict(self._set_variables())
+        self._variables = set_variables(program, run)
 
     def contacts(self, uses: Iterable[PathUse]) -> Iterator[Contact]:
         """Every contact, in the order of the modules and of the places in them."""
@@ -122,7 +122,7 @@ class ServiceFinder:
     # Calls by their names
 
     def _of_calls(self) -> Iterator[Contact]:
-        for site, names in self._named_sites(self._rules.words, self._rules.libraries):
+        for site, names in self._names.sites(self._rules.words, self._rules.libraries):
             for reached in self._reached(site, names):
                 certain = reached.certain and self._optional.isdisjoint(
                     name.partition(".")[0] for name in names
@@ -133,21 +133,6 @@ class ServiceFinder:
                 if reached.service == "pip_install" and _replaces_import(site):
                     continue
                 yield Contact(*reached[:2], site.scope.module, span, certain)
-
-    def _named_sites(
-        self, words: frozenset[str], libraries: frozenset[str]
-    ) -> Iterator[tuple[Site, list[str]]]:
-        """The calls that may be among the rows, with the qualified names they go by."""
-        kinds = frozenset(self._local_kinds())
-        for module in self._program.modules.values():
-            wanted = words_of(module, words.__contains__) | kinds
-            every = any(_fits_some(library, libraries) for library in self._libraries(module))
-            for site in module.sites:
-                name = last_name(site.call.func)
-                if every or name is None or name in wanted:
-                    names = self._names_of(site.call.func, site.scope)
-                    if names:
-                        yield site, names
 
     def _comes_to(self, site: Site, certain: bool) -> bool:
         """Whether the run comes to ``site``; what is uncertain itself must not depend on its callers' tests."""
@@ -203,86 +188,6 @@ class ServiceFinder:
             and self._is_entered(site.scope.function, seen | {function})
             for site in sites
         )
-
-    def _libraries(self, module: ModuleIndex) -> set[str]:
-        """The top-level names of what ``module`` imports, as the rules spell them."""
-        return {self._full_name(name).partition(".")[0] for name in module.imported_names}
-
-    def _local_kinds(self) -> Iterator[str]:
-        """The local classes that inherit from one whose making reaches a service."""
-        for module in self._program.modules.values():
-            for scope in module.scopes.values():
-                if isinstance(scope.node, r.ClassDef) and scope.parent is not None:
-                    for base in self._bases(Definition(scope.node, scope.parent)):
-                        if self._rows_for(base):
-                            yield scope.node.name
-
-    def _bases(self, definition: Definition) -> Iterator[str]:
-        for klass in self._program.class_line(definition):
-            if isinstance(klass.node, r.ClassDef) and klass.parent is not None:
-                for base in klass.node.bases:
-                    for entity in self._program.entities(base.value, klass.parent):
-                        if isinstance(entity, External):
-                            yield self._full_name(entity.name)
-
-    def _names_of(self, func: r.Expr, scope: Scope) -> list[str]:
-        """The qualified names that ``func`` may go by; none for what the project defines itself."""
-        names: dict[str, None] = {}
-        entities = self._program.entities(func, scope)
-        for entity in entities:
-            if isinstance(entity, External):
-                names[self._full_name(entity.name)] = None
-            elif isinstance(entity, Definition) and isinstance(entity.node, r.ClassDef):
-                inner = entity.scope.module.scope_of(entity.node)
-                if "__init__" not in inner.bindings:  # else its own super().__init__ is seen
-                    names.update(dict.fromkeys(self._bases(entity)))
-        if entities:
-            return list(names)
-        match func:
-            case r.Attribute(r.Call(r.Name("super", _), _, _), attr, _):
-                klass = scope.enclosing_class
-                if klass is not None and isinstance(klass.node, r.ClassDef) and klass.parent:
-                    bases = self._bases(Definition(klass.node, klass.parent))
-                    ends = "" if attr == "__init__" else f".{attr}"
-                    names.update(dict.fromkeys(f"{base}{ends}" for base in bases))
-            case r.Attribute(r.Call(r.Name("get_ipython", _), (), _), attr, _):
-                names[f"get_ipython.{attr}"] = None
-            case r.Attribute(receiver, attr, _):
-                for maker in self._makers(receiver, scope):
-                    names[f"{maker}.{attr}"] = None
-                if not names and attr == "from_pretrained":
-                    # A class chosen at run time: MODEL_CLASSES[args.model_type]; no other library names a method so.
-                    for library in sorted(self._libraries(scope.module) & _HUB_LIBRARIES):
-                        names[f"{library}.<name>.{attr}"] = None
-                        break
-            case r.Subscript(r.Attribute(value, "__dict__", _), _, _):
-                names.update(self._below(value, scope))
-            case r.Call(r.Name("getattr", _), args, _) if args:
-                names.update(self._below(args[0].value, scope))
-            case r.Name(_, _):
-                for made, inner in self._paths.origins.of(func, scope):
-                    if isinstance(made, r.Call) and last_name(made.func) == "getattr" and made.args:
-                        names.update(self._below(made.args[0].value, inner))
-        return list(names)
-
-    def _makers(self, receiver: r.Expr, scope: Scope) -> Iterator[str]:
-        """What made the receiver of a method, a class of the project counting as its bases."""
-        for owner in self._program.entities(receiver, scope):
-            if isinstance(owner, Definition) and isinstance(owner.node, r.ClassDef):
-                yield from self._bases(owner)
-        for made in self._program.producers(receiver, scope):
-            if isinstance(made, External):
-                yield self._full_name(made.name)
-            elif isinstance(made, Definition) and isinstance(made.node, r.ClassDef):
-                yield from self._bases(made)
-
-    def _below(self, expr: r.Expr, scope: Scope) -> dict[str, None]:
-        """A name below a module that is looked up at run time."""
-        return {
-            f"{self._full_name(entity.name)}.<name>": None
-            for entity in self._program.entities(expr, scope)
-            if isinstance(entity, External)
-        }
 
     def _reached(self, site: Site, names: list[str]) -> Iterator[Reached]:
         told: set[str] = set()
@@ -567,55 +472,6 @@ class ServiceFinder:
 
     # Variables and imports
 
-    def _set_variables(self) -> Iterator[tuple[str, tuple[tuple[Value, ...], Scope, Span]]]:
-        """The environment variables that the run itself sets, certainly, with their values."""
-        for module in self._program.modules.values():
-            for assigned in module.items:
-                target = assigned.receiver
-                if isinstance(target, r.Subscript) and self._is_environ(
-                    target.value, assigned.scope
-                ):
-                    yield from self._variable(
-                        target.index, assigned.value, assigned.scope, target.span
-                    )
-            for name in ("setdefault", "putenv", "update"):
-                for site in self._program.sites_named(name):
-                    if site.scope.module is module:
-                        yield from self._variables_of(site)
-
-    def _variables_of(
-        self, site: Site
-    ) -> Iterator[tuple[str, tuple[tuple[Value, ...], Scope, Span]]]:
-        func, scope = site.call.func, site.scope
-        receiver = func.value if isinstance(func, r.Attribute) else None
-        if receiver is None or not (
-            self._is_environ(receiver, scope) or last_name(func) == "putenv"
-        ):
-            return
-        given = [argument.value for argument in site.call.args]
-        if last_name(func) == "update":
-            for argument in site.call.args:
-                if argument.keyword:
-                    key = r.Const(argument.keyword, argument.span)
-                    yield from self._variable(key, argument.value, scope, argument.span)
-                elif isinstance(argument.value, r.Mapping):
-                    for name, value in argument.value.items:
-                        if name is not None:
-                            yield from self._variable(name, value, scope, name.span)
-        elif len(given) == 2:
-            yield from self._variable(given[0], given[1], scope, site.call.span)
-
-    def _variable(
-        self, key: r.Expr, value: r.Expr, scope: Scope, span: Span
-    ) -> Iterator[tuple[str, tuple[tuple[Value, ...], Scope, Span]]]:
-        name = key.value if isinstance(key, r.Const) else None
-        if isinstance(name, str) and self._run.enters(scope.function):
-            if self._run.stands(span.start, scope) is True:
-                yield name, (self._run.values(value, scope), scope, span)
-
-    def _is_environ(self, expr: r.Expr, scope: Scope) -> bool:
-        return External("os.environ") in self._program.entities(expr, scope)
-
     def _turned_off(self) -> set[str]:
         off = {
             service.name
@@ -624,7 +480,7 @@ class ServiceFinder:
             if self._is_set_to(name, wanted)
         }
         words = frozenset(self._rules.off.by_last)
-        for site, names in self._named_sites(words, frozenset()):
+        for site, names in self._names.sites(words, frozenset()):
             for name in names:
                 for row in self._rules.off.rows_for(name):
                     if self._conditions_hold(row, site) and self._run.comes_to(site):
@@ -632,7 +488,7 @@ class ServiceFinder:
         return off
 
     def _is_set_to(self, name: str, wanted: str) -> bool:
-        values = self._variables[name][0] if name in self._variables else ()
+        values = self._variables[name].values if name in self._variables else ()
         return bool(values) and all(_shown(value).lower() == wanted for value in values)
 
     def _of_variables(self) -> Iterator[Contact]:
@@ -751,7 +607,3 @@ def _mentions_in(module: ModuleIndex) -> dict[str, set[Scope | None]]:
             for base in scope.node.bases:
                 found.setdefault(last_name(base.value) or "", set()).add(scope)
     return found
-
-
-def _fits_some(name: str, patterns: frozenset[str]) -> bool:
-    return name in patterns or any("*" in each and fnmatchcase(name, each) for each in patterns)
