@@ -105,6 +105,8 @@ def _check_jobs(
     import multiprocessing  # these cost a tenth of a small file's check
     from concurrent.futures import ProcessPoolExecutor
 
+    for script in scripts:
+        project.reach(script)  # reads what is imported from elsewhere, for all processes
     _forked.append((project, settings))
     try:
         with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
