@@ -75,9 +75,10 @@ def test_many_scripts_are_looked_at_in_several_processes_with_the_same_outcome(
         Path(f"scripts/s{number}.py").write_text(
             f"import keep, names\nif __name__ == '__main__':\n    keep.keep(names.NAME + '{number}')\n"
         )
-    together = mljob_codemod.check(["scripts"])
+    scripts = sorted(Path("scripts").iterdir())
+    together = mljob_codemod.check(scripts)
     monkeypatch.setattr(checking, "PARALLEL_FROM", 1000)
-    alone = mljob_codemod.check(["scripts"])
+    alone = mljob_codemod.check(scripts)
     assert together.findings == alone.findings
     assert together.jobs == alone.jobs
     assert together.sources.keys() == alone.sources.keys()
