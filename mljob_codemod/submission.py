@@ -124,7 +124,11 @@ def _blocks(plans: Sequence[JobPlan]) -> frozenset[str]:
     outputs = any(plan.output_arguments for plan in plans)
     blocks.add("outputs" if outputs else "no_outputs")
     if outputs and nets != {True}:  # the job entry keeps what lands in the working directory
-        blocks |= {"outputs_warning", "outputs_sometimes_lost" if True in nets else "outputs_lost"}
+        blocks.add("outputs_warning")
+        if True in nets:
+            blocks.add("outputs_sometimes_lost")
+        if any(output.passed for plan in plans for output in plan.output_arguments):
+            blocks.add("outputs_placed")
     if any(_shared_options(plan) for plan in plans):
         blocks.add("shared_options")
     variables = any(plan.env_vars for plan in plans)

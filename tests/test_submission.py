@@ -444,7 +444,7 @@ def test_output_positional_is_passed_unless_given(
 @pytest.mark.parametrize(
     ("defaults", "given", "arguments"),
     [
-        (["--e", "3"], ["mine"], ["--e", "3", "mine"]),
+        (["--e", "3"], ["/mine"], ["--e", "3", "/mine"]),
         (["--e", "3"], [], [f"{RESULTS}/dest", "--e", "3"]),
         (["--e", "3"], ["--x"], [f"{RESULTS}/dest", "--e", "3", "--x"]),
         (["/mnt/x"], ["--x"], ["/mnt/x", "--x"]),
@@ -464,7 +464,7 @@ def test_default_arguments_come_first_and_count(
         (["--out", "runs/1"], "--out 'runs/1'"),
         (["--out=runs/1"], "--out 'runs/1'"),
         (["-oruns/1"], "-o 'runs/1'"),
-        (["runs/1"], "dest 'runs/1'"),
+        (["../1"], None),
         (["/mnt/dest", "--out", "/mnt/x"], None),
         (["/mnt/dest", f"--out={RESULTS}/x"], None),
         (["s3://bucket/x", "--out", "@stage/x"], None),
@@ -482,6 +482,25 @@ def test_relative_output_is_warned_of(
     module.add_outputs(module.JOBS["train.py"], given)
     errors = capsys.readouterr().err
     assert errors.startswith(f"warning: {warned} is in") if warned else errors == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "arguments"),
+    [
+        (["runs", "runs/1", "--out", "x/2"], ["runs", f"{RESULTS}/1", "--out", f"{RESULTS}/2"]),
+        (["r/1", "r/1", "--out=x/2", "-v"], ["r/1", f"{RESULTS}/1", f"--out={RESULTS}/2", "-v"]),
+        (
+            ["a", "b", "--in", "x", "--out", "x"],
+            ["a", f"{RESULTS}/b", "--in", "x", "--out", f"{RESULTS}/x"],
+        ),
+    ],
+)
+def test_relative_output_is_kept_where_the_script_looks_for_the_result_path(
+    load: Callable[..., ModuleType], given: list[str], arguments: list[str]
+) -> None:
+    outputs = [output("--out", f"{RESULTS}/out"), output("dest", f"{RESULTS}/dest", position=1)]
+    module = load(plan(output_arguments=outputs))
+    assert module.add_outputs(module.JOBS["train.py"], given) == arguments
 
 
 @pytest.mark.parametrize("other", [True, False])
