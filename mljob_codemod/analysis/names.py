@@ -302,6 +302,15 @@ class Program:
                 )
         return line
 
+    def external_bases(self, definition: Definition) -> Iterator[str]:
+        """The qualified names of the library classes that a local class inherits from, nearest first."""
+        for klass in self.class_line(definition):
+            if isinstance(klass.node, r.ClassDef) and klass.parent is not None:
+                for base in klass.node.bases:
+                    for entity in self.entities(base.value, klass.parent):
+                        if isinstance(entity, External):
+                            yield entity.name
+
     def instance_of(self, expr: r.Expr, scope: Scope, depth: int = 0) -> tuple[Definition, ...]:
         """The local classes that the value of ``expr`` may be an instance of."""
         return tuple(

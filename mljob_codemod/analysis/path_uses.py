@@ -124,7 +124,9 @@ class UseFinder:
             return names, []
         if _is_super_init(func) and (klass := site.scope.enclosing_class) is not None:
             if isinstance(klass.node, r.ClassDef) and klass.parent is not None:
-                return [*self._external_bases(Definition(klass.node, klass.parent))] or None, []
+                return [
+                    *self._program.external_bases(Definition(klass.node, klass.parent))
+                ] or None, []
         definitions = [entity for entity in entities if isinstance(entity, Definition)]
         if definitions:
             bases = [base for one in definitions for base in self._inherited_constructor(one)]
@@ -136,7 +138,7 @@ class UseFinder:
             if isinstance(made, External):
                 receivers.append(made.name)
             elif isinstance(made, Definition):
-                receivers.extend(self._external_bases(made))
+                receivers.extend(self._program.external_bases(made))
         values = self._paths.values(func.value, site.scope)
         if any(value.is_path for value in values):
             receivers.insert(0, "pathlib.Path")
@@ -147,15 +149,7 @@ class UseFinder:
         if isinstance(definition.node, r.ClassDef):
             line = self._program.class_line(definition)
             if not any("__init__" in klass.bindings for klass in line):
-                yield from self._external_bases(definition)
-
-    def _external_bases(self, definition: Definition) -> Iterator[str]:
-        for klass in self._program.class_line(definition):
-            if isinstance(klass.node, r.ClassDef) and klass.parent is not None:
-                for base in klass.node.bases:
-                    for entity in self._program.entities(base.value, klass.parent):
-                        if isinstance(entity, External):
-                            yield entity.name
+                yield from self._program.external_bases(definition)
 
     def _match(
         self,

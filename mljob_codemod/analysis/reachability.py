@@ -235,10 +235,7 @@ class Reachability:
             return False
         if owner not in self._called_back:
             self._called_back[owner] = any(
-                isinstance(base, External) and base.name.rpartition(".")[2] not in _PASSIVE_BASES
-                for klass in self._program.class_line(Definition(owner.node, owner.parent))
-                if isinstance(klass.node, r.ClassDef) and klass.parent is not None
-                for argument in klass.node.bases
-                for base in self._program.entities(argument.value, klass.parent)
+                name.rpartition(".")[2] not in _PASSIVE_BASES
+                for name in self._program.external_bases(Definition(owner.node, owner.parent))
             )
         return self._called_back[owner]

@@ -62,12 +62,7 @@ class CallNames:
                             yield scope.node.name
 
     def _bases(self, definition: Definition) -> Iterator[str]:
-        for klass in self._program.class_line(definition):
-            if isinstance(klass.node, r.ClassDef) and klass.parent is not None:
-                for base in klass.node.bases:
-                    for entity in self._program.entities(base.value, klass.parent):
-                        if isinstance(entity, External):
-                            yield self._full_name(entity.name)
+        return map(self._full_name, self._program.external_bases(definition))
 
     def _names_of(self, func: r.Expr, scope: Scope) -> list[str]:
         """The qualified names that ``func`` may go by; none for what the project defines itself."""

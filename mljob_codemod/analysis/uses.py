@@ -114,7 +114,8 @@ class UseFinder:
                 if isinstance(entity, External):
                     names[self._canonical(entity.name)] = None
                 elif isinstance(entity, Definition) and isinstance(entity.node, r.ClassDef):
-                    names.update(dict.fromkeys(self._bases(entity)))
+                    bases = self._program.external_bases(entity)
+                    names.update(dict.fromkeys(map(self._canonical, bases)))
             self._named[func] = tuple(names)
         return self._named[func]
 
@@ -132,14 +133,6 @@ class UseFinder:
                 parts = [binding.module, *([] if binding.attr is None else [binding.attr]), *attrs]
                 return self._canonical(".".join(parts))
         return None
-
-    def _bases(self, definition: Definition) -> Iterator[str]:
-        for klass in self._program.class_line(definition):
-            if isinstance(klass.node, r.ClassDef) and klass.parent is not None:
-                for base in klass.node.bases:
-                    for entity in self._program.entities(base.value, klass.parent):
-                        if isinstance(entity, External):
-                            yield self._canonical(entity.name)
 
     def is_other(self, place: Place, run: DefaultRun) -> bool:
         """Whether ``run`` is seen to call something else under the name: one of two by a condition."""

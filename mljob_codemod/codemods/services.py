@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator
 
-from mljob_codemod.analysis.default_run import DefaultRun, Probes
+from mljob_codemod.analysis.default_run import NO_PROBES, DefaultRun
 from mljob_codemod.analysis.service_calls import Contact, ServiceFinder
 from mljob_codemod.codemods.base import Job, runs_in_job
 from mljob_codemod.codemods.output_paths import paths_of
@@ -16,7 +16,6 @@ from mljob_codemod.plan import JobPlan, Service, suggested_integration
 from mljob_codemod.rules import call_rules
 from mljob_codemod.rules.services import service_rules
 
-_NO_PROBES = Probes(frozenset(), frozenset(), frozenset(), frozenset())
 _PACKAGES = "pip_install"
 
 
@@ -77,7 +76,7 @@ def find(job: Job) -> Iterator[Finding]:
 
 def _contacts(job: Job, plan: JobPlan) -> list[Contact]:
     known = paths_of(job)
-    run = DefaultRun(job.program, job.options, job.reach, job.paths, _NO_PROBES, gpu=True)
+    run = DefaultRun(job.program, job.options, job.reach, job.paths, NO_PROBES, gpu=True)
     written = {posixpath.normpath(use.target) for use in plan.hardcoded_outputs}
     written |= {posixpath.dirname(path) for path in written} - {""}
 
