@@ -85,7 +85,8 @@ class Project:
         """The files that are run themselves, in the order of their names.
 
         A file that is named by the user counts when it does anything by itself, or with ``any_given``; one found in a
-        folder only when nothing imports it, or when it plainly starts a program.
+        folder only when nothing imports it, or when it plainly starts a program. Without a main guard, for
+        ``python -m``, a module of a package that imports relatively is none: Python refuses to run it by its path.
         """
         imported = self._imported_files()
         found = []
@@ -94,8 +95,10 @@ class Project:
                 continue
             runs = facts.has_guard or facts.has_work or any_given
             if path not in given:
-                if path.name == "__init__.py" or (
-                    not facts.has_guard and not self._uses_packages(facts)
+                if path.name == "__init__.py":
+                    runs = False
+                elif not facts.has_guard and (
+                    not self._uses_packages(facts) or _imports_relatively(facts)
                 ):
                     runs = False
                 elif path in imported:
@@ -334,6 +337,10 @@ class Project:
         relative = facts.path.relative_to(root).with_suffix("")
         parts = [part for part in relative.parts if part != "__init__"]
         return ModuleIndex(str(facts.path), facts.body, ".".join(parts))
+
+
+def _imports_relatively(facts: FileFacts) -> bool:
+    return any(name.level and not name.optional for name in facts.imports)
 
 
 def _module_name(path: Path) -> str:
