@@ -53,6 +53,7 @@ def main() -> int:
     os.environ["PYTHONPATH"] = os.pathsep.join(
         filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH")])
     )
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed tool has been compiled
     os.chdir(folder)
     files = [file.path for file in discover([Path(".")], load_settings(Path("."))).files]
     command = [sys.executable, "-m", "mljob_codemod", "check", "."]

@@ -107,11 +107,16 @@ def _check_jobs(
 
     for script in scripts:
         project.reach(script)  # reads what is imported from elsewhere, for all processes
+    # What is learned of modules while the widest script is looked at is shared by the processes forked then.
+    widest = max(scripts, key=lambda script: len(project.reach(script).files))
+    first = _checked(project, widest, settings)
+    others = [script.path for script in scripts if script is not widest]
     _forked.append((project, settings))
     try:
         with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
-            chunk = max(1, len(scripts) // (workers * 4))
-            yield from pool.map(_check_forked, [script.path for script in scripts], chunksize=chunk)
+            chunk = max(1, len(others) // (workers * 4))
+            checked = iter(pool.map(_check_forked, others, chunksize=chunk))
+            yield from (first if script is widest else next(checked) for script in scripts)
     finally:
         _forked.pop()
 

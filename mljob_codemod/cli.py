@@ -6,7 +6,6 @@ and shell completion answer at once.
 
 from __future__ import annotations
 
-import gc
 import io
 import json
 import os
@@ -75,8 +74,6 @@ class _Group(click.Group):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    # What is read is kept until the end: looking for cycles in it at the usual pace is a quarter of a run.
-    gc.set_threshold(100_000, 20, 50)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal or pipe that knows few characters must not stop a report.
         sys.stdout.reconfigure(errors="backslashreplace")

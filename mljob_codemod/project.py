@@ -95,11 +95,7 @@ class Project:
                 continue
             runs = facts.has_guard or facts.has_work or any_given
             if path not in given:
-                if path.name == "__init__.py":
-                    runs = False
-                elif not facts.has_guard and (
-                    not self._uses_packages(facts) or _imports_relatively(facts)
-                ):
+                if path.name == "__init__.py" or not self._may_run_by_path(facts):
                     runs = False
                 elif path in imported:
                     runs = facts.has_guard and facts.starts_program
@@ -126,9 +122,11 @@ class Project:
             and self.find_module(facts.path, 0, name.module.partition(".")[0], search) is None
         }
 
-    def _uses_packages(self, facts: FileFacts) -> bool:
-        return any(
-            name.level or name.module.partition(".")[0] not in _STDLIB for name in facts.imports
+    def _may_run_by_path(self, facts: FileFacts) -> bool:
+        """Whether a file is a program of its own as far as its imports tell."""
+        return facts.has_guard or (
+            any(name.module.partition(".")[0] not in _STDLIB for name in facts.imports)
+            and not any(name.level and not name.optional for name in facts.imports)
         )
 
     def _imported_files(self) -> set[Path]:
@@ -339,23 +337,24 @@ class Project:
         return ModuleIndex(str(facts.path), facts.body, ".".join(parts))
 
 
-def _imports_relatively(facts: FileFacts) -> bool:
-    return any(name.level and not name.optional for name in facts.imports)
-
-
 def _module_name(path: Path) -> str:
     return path.parent.name if path.name == "__init__.py" else path.stem
 
 
 def _calls_writer(facts: FileFacts, writing: Mapping[str, set[str]]) -> bool:
     """Whether a file calls, by a name or a module that it imports, one of the functions ``writing``."""
-    for imported in facts.imports:
-        parts = {imported.module.rpartition(".")[2], *imported.names}
-        for name, functions in writing.items():
-            called = functions & facts.called
-            if called and (name in parts or not called.isdisjoint(parts) or "*" in parts):
-                return True
-    return False
+    called = {
+        name: functions & facts.called
+        for name, functions in writing.items()
+        if not functions.isdisjoint(facts.called)
+    }
+    if not called:
+        return False
+    parts = {imported.module.rpartition(".")[2] for imported in facts.imports}
+    parts.update(*(imported.names for imported in facts.imports))
+    return "*" in parts or any(
+        name in parts or not functions.isdisjoint(parts) for name, functions in called.items()
+    )
 
 
 class ReachModules(Mapping[str, ModuleIndex]):

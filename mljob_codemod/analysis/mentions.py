@@ -10,7 +10,7 @@ from mljob_codemod.analysis.path_values import PathValue, Root
 from mljob_codemod.analysis.results import is_cache, normal
 from mljob_codemod.rules import Argument, Reader
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex, Site, last_name
+from mljob_codemod.syntax.scopes import ModuleIndex, Site
 
 _GIVEN_A_RESULT = Reader(
     names=("read",),
@@ -43,7 +43,7 @@ def mentions_of_results(
             for site, literal in places if text in written else ():
                 if site.call not in known:
                     value = PathValue(Root.LITERAL, text, site.scope, literal)
-                    name = last_name(site.call.func) or "a call"
+                    name = site.name or "a call"
                     yield PathUse(Role.READ, _GIVEN_A_RESULT, site, name, literal, (value,))
 
 
@@ -57,7 +57,7 @@ def _literals(module: ModuleIndex) -> dict[str, list[tuple[Site, r.Const]]]:
     """The strings that calls are given, in lists too, by the path that they would be; the same for all jobs."""
     found: dict[str, list[tuple[Site, r.Const]]] = {}
     for site in module.sites:
-        if last_name(site.call.func) in _NAMES_ONLY:
+        if site.name in _NAMES_ONLY:
             continue
         for argument in site.call.args:
             if argument.keyword in _NAMING_KEYWORDS:

@@ -118,7 +118,7 @@ class Program:
         for module in self.modules.values() if modules is None else modules:
             words = words_of(module, is_wanted)
             if not words.isdisjoint(module.sites_by_name):
-                yield from (site for site in module.sites if last_name(site.call.func) in words)
+                yield from (site for site in module.sites if site.name in words)
 
     # Names
 
@@ -497,10 +497,8 @@ class Program:
 
 def words_of(module: ModuleIndex, is_wanted: Callable[[str], bool]) -> frozenset[str]:
     """The last names of calls in ``module`` that stand for a wanted one, new names of imports included."""
-    called = frozenset(name for name in module.sites_by_name if is_wanted(name))
-    return called.union(
-        *(given for own, given in module.other_names.items() if is_wanted(own)),
-    )
+    renamed = map(module.other_names.__getitem__, filter(is_wanted, module.other_names))
+    return frozenset(filter(is_wanted, module.sites_by_name)).union(*renamed)
 
 
 def argument_for(

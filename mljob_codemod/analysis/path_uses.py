@@ -81,7 +81,7 @@ class UseFinder:
         subclasses = self._subclasses()
         words = self._words.union(subclasses, ("__init__",) if subclasses else ())
         for site in self._program.sites_calling(words.__contains__):
-            name = last_name(site.call.func)
+            name = site.name
             if name is None or not is_reached(site):
                 continue
             functions, receivers = self._called(site)

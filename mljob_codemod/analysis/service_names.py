@@ -42,8 +42,7 @@ class CallNames:
             wanted = words_of(module, words.__contains__) | kinds
             every = any(_fits_some(library, libraries) for library in self._libraries(module))
             for site in module.sites:
-                name = last_name(site.call.func)
-                if every or name is None or name in wanted:
+                if every or site.name is None or site.name in wanted:
                     names = self._names_of(site.call.func, site.scope)
                     if names:
                         yield site, names

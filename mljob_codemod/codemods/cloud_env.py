@@ -67,7 +67,7 @@ def _look(job: Job) -> Conventions:
 def _mentions(text: str) -> tuple[bool, bool]:
     """Whether a source mentions a platform's variables, and its folders; the same for all jobs that reach it."""
     rules = cloud_rules()
-    return rules.words.search(text) is not None, rules.folders.search(text) is not None
+    return rules.may_name_variables(text), rules.may_name_folders(text)
 
 
 @cache
@@ -189,7 +189,7 @@ def _read_findings(
 def _runs(read: VariableRead, moved: _Moved) -> bool:
     call = r.Call(read.node, (), read.node.span)
     statement = r.ExprStatement(read.node, read.node.span)
-    return moved.reach.runs_by_default(Site(call, read.scope, (), False, statement, False))
+    return moved.reach.runs_by_default(Site(None, call, read.scope, (), False, statement, False))
 
 
 def _output_finding(job: Job, read: VariableRead, here: bool) -> Finding:

@@ -42,7 +42,7 @@ _CODES: dict[Kind, Rule] = {
     Kind.OPENS: OPENS,
     Kind.SHOWS: SHOWS,
 }
-_HOME_OF_SOMEBODY = re.compile(r"(/home/\w|/Users/\w|/root/\w|[A-Za-z]:[\\/]+Users[\\/])")
+_HOME_OF_SOMEBODY = re.compile(r"/home/\w|/Users/\w|/root/\w|[A-Za-z]:[\\/]+Users[\\/]")
 _ENVIRONMENT_TESTS = ("isatty", "DISPLAY", "MLRS_", "get_ipython", "hasattr")
 _PROVIDED_FOR = frozenset(
     "EOFError Exception BaseException ImportError RuntimeError TclError OSError Abort error".split()
@@ -95,7 +95,7 @@ def _hazard(job: Job, site: Site) -> tuple[Hazard, str] | None:
         for hazard in hazard_rules().get(name.rpartition(".")[2], ()):
             if hazard.has_name(name) and _counts(job, site, hazard):
                 return hazard, name
-    method = last_name(site.call.func) or ""
+    method = site.name or ""
     candidates = [row for row in hazard_rules().get(method, ()) if row.receivers]
     if candidates and isinstance(site.call.func, r.Attribute):
         for made in job.program.producers(site.call.func.value, site.scope):
@@ -207,8 +207,8 @@ def _machine_paths(job: Job) -> Iterator[Finding]:
 
 @cache
 def _names_a_home(text: str) -> bool:
-    """Whether a source mentions a path of one machine; the same for all jobs that reach it."""
-    return _HOME_OF_SOMEBODY.search(text) is not None
+    """Whether a source may hold a path of one machine; the same for all jobs that reach it."""
+    return any(start in text for start in ("/home/", "/root/", "Users"))
 
 
 def _known_paths(job: Job) -> set[r.Expr]:

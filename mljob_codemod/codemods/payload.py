@@ -143,10 +143,10 @@ def _find_keys(tree: PayloadTree) -> Iterator[tuple[Path, int, str]]:
             text = (tree.root / relative).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             continue
-        for what, pattern in rules.tokens.items():
-            found = pattern.search(text)
-            if found is not None:
-                yield tree.root / relative, text.count("\n", 0, found.start()) + 1, what
+        for what, token in rules.tokens.items():
+            start = token.find(text)
+            if start is not None:
+                yield tree.root / relative, text.count("\n", 0, start) + 1, what
 
 
 def _size(job: Job, tree: PayloadTree) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import Enum
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 from mljob_codemod.errors import ConfigError
 from mljob_codemod.lazy_dataclass import dataclass
@@ -73,16 +73,13 @@ class CloudRules:
     platforms: tuple[Platform, ...]
     variables: tuple[Variable, ...]
 
-    @cached_property
-    def words(self) -> re.Pattern[str]:
-        """Finds a text that may name a variable."""
-        prefixes = "|".join(re.escape(platform.prefix) for platform in self.platforms)
-        return re.compile(rf"\b(?:{prefixes})[A-Z]")
+    def may_name_variables(self, text: str) -> bool:
+        """Whether a platform's variables may be named in a source."""
+        return any(platform.prefix in text for platform in self.platforms)
 
-    @cached_property
-    def folders(self) -> re.Pattern[str]:
-        """Finds a text that may name a folder of a platform."""
-        return re.compile("|".join(re.escape(text) for text, _ in self._folders()))
+    def may_name_folders(self, text: str) -> bool:
+        """Whether a platform's folders may be named in a source."""
+        return any(folder in text for folder, _ in self._folders())
 
     def platform_of(self, variable: str) -> Platform | None:
         """The platform that sets ``variable``."""

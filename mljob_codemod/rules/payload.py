@@ -14,6 +14,22 @@ from mljob_codemod.rules.rows import FOLDER, as_text, as_texts, parse_toml, read
 
 
 @dataclass(frozen=True, eq=False)
+class Token:
+    """What a key looks like."""
+
+    begins: tuple[str, ...]
+    pattern: re.Pattern[str]
+
+    def find(self, text: str) -> int | None:
+        """The offset of the first key in ``text``."""
+        # A plain word is found a hundred times faster than a pattern that begins with a boundary.
+        if not any(start in text for start in self.begins):
+            return None
+        found = self.pattern.search(text)
+        return None if found is None else found.start()
+
+
+@dataclass(frozen=True, eq=False)
 class PayloadRules:
     """The rows of payload.toml, which documents them."""
 
@@ -23,7 +39,7 @@ class PayloadRules:
     text_bytes: int
     launcher_imports: frozenset[str]
     large_files: int
-    tokens: Mapping[str, re.Pattern[str]]
+    tokens: Mapping[str, Token]
 
     def stays_behind(self, name: str, *, in_root: bool) -> bool:
         """Whether a file or folder of that name is not sent."""
@@ -39,15 +55,15 @@ def load_payload_rules(path: Path) -> PayloadRules:
     tables = parse_toml(read_text(path), path)
     numbers: dict[str, int] = {}
     texts: dict[str, tuple[str, ...]] = {}
-    tokens: dict[str, re.Pattern[str]] = {}
+    tokens: dict[str, Token] = {}
     key = ""
     try:
         for key in ("not-sent", "not-sent-from-root", "text-files", "launcher-imports"):
             texts[key] = as_texts(tables.get(key))
         for key in ("text-bytes", "large-files"):
             numbers[key] = _as_count(tables.get(key))
-        for key, pattern in tables.get("tokens", {}).items():
-            tokens[key] = re.compile(as_text(pattern))
+        for key, row in tables.get("tokens", {}).items():
+            tokens[key] = _as_token(row)
     except (ValueError, re.error) as error:
         raise ConfigError(str(path), f"{key}: {error}") from None
     return PayloadRules(
@@ -59,6 +75,15 @@ def load_payload_rules(path: Path) -> PayloadRules:
         numbers["large-files"],
         tokens,
     )
+
+
+def _as_token(row: object) -> Token:
+    if not isinstance(row, dict) or row.keys() != {"begins", "then"}:
+        raise ValueError('must be { begins = ["start", …], then = "pattern" }')
+    begins = as_texts(row["begins"])
+    # "\n-----BEGIN" in a JSON file has a letter before the hyphens.
+    starts = "|".join(rf"\b{start}" if start[0].isalnum() else start for start in begins)
+    return Token(begins, re.compile(f"(?:{starts}){as_text(row['then'])}"))
 
 
 def _as_count(value: object) -> int:

@@ -88,6 +88,8 @@ class Scope:
 class Site(NamedTuple):
     """A call and where it stands. ``loops`` tells whether it may run several times in its function."""
 
+    name: str | None
+    """The last name of what is called: ``save`` for ``torch.save(…)``."""
     call: r.Call
     scope: Scope
     guards: tuple[Guard, ...]
@@ -134,10 +136,8 @@ class ModuleIndex:
         self.has_main_guard = False
         _Builder(self).block(body, self.scope, (), False, False)
         for site in self.sites:
-            func = site.call.func
-            if isinstance(func, (r.Name, r.Attribute)):
-                name = func.id if isinstance(func, r.Name) else func.attr
-                self.sites_by_name.setdefault(name, []).append(site)
+            if site.name is not None:
+                self.sites_by_name.setdefault(site.name, []).append(site)
 
     def scope_of(self, node: Union[r.FunctionDef, r.ClassDef, r.Lambda, r.Comprehension]) -> Scope:
         """The scope that ``node`` opens."""
@@ -449,7 +449,9 @@ class _Builder:
                 scope.identifiers.add(attr)
                 self.expr(receiver, scope, *under)
             case r.Call(func, args, _):
-                self.index.sites.append(Site(value, scope, guards, loops, self.statement, main))
+                self.index.sites.append(
+                    Site(last_name(func), value, scope, guards, loops, self.statement, main)
+                )
                 self.expr(func, scope, *under)
                 self.several([arg.value for arg in args], scope, *under)
             case r.Lambda(params, body, _):
