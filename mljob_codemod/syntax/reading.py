@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import gc
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence, Set
 from pathlib import Path
@@ -38,19 +39,14 @@ _COMMON_WORDS = frozenset(
         "exit",
         "rename",
         "main",
+        "embed",
     }
 )
 """Trigger words that other things are called too; they count where a library of theirs is named."""
-_LIBRARIES_OF_COMMON_WORDS = (
-    "pathlib",
-    "shutil",
-    "loguru",
-    "click",
-    "typer",
-    "ultralytics",
-    "datasets",
-    "sys.exit",
-    "os.re",
+_LIBRARY_OF_COMMON_WORDS = re.compile(
+    r"^\s*(?:from|import)\b.*\b(?:pathlib|shutil|loguru|click|typer|ultralytics|datasets|IPython|bpython|ptpython)\b"
+    r"|\b(?:sys\.exit|os\.re)|^\s*from (?:os|sys) import",
+    re.MULTILINE,
 )
 _STARTING_POINTS = ("argparse", "click", "typer", "fire", "hydra", "absl", "flags", "sys.argv")
 _STARTING_NAMES = frozenset({"main", "train", "run", "cli", "app", "start", "fit"})
@@ -354,7 +350,7 @@ def _is_interesting(facts: FileFacts, text: str, called: set[str]) -> bool:
 def telling_words(words: Set[str], text: str) -> Set[str]:
     """Those of ``words`` that say something of a source: common ones only with a library of theirs in its text."""
     special = words - _COMMON_WORDS
-    if len(special) < len(words) and any(name in text for name in _LIBRARIES_OF_COMMON_WORDS):
+    if len(special) < len(words) and _LIBRARY_OF_COMMON_WORDS.search(text) is not None:
         return words
     return special
 
