@@ -67,7 +67,7 @@ def command_line(program: Program, launch: Launch | None) -> str:
                 found |= {
                     kind for kind, scope in _parser_calls(program, module) if _runs(program, scope)
                 }
-    if not found and _reads_argv(script):
+    if not found and "argv" in script.identifiers:
         found.add("sys_argv")
     if not found and any(_executes(program, site.scope, site.call) for site in script.sites):
         found.add("other")
@@ -116,10 +116,6 @@ def _runs(program: Program, scope: Scope, depth: int = 0) -> bool:
         and (not site.in_main_guard or site.scope.module is program.script)
         and (site.scope.function is not None or site.scope.module is program.script)
     )
-
-
-def _reads_argv(module: ModuleIndex) -> bool:
-    return any("argv" in scope.identifiers for scope in (module.scope, *module.scopes.values()))
 
 
 def _executes(program: Program, scope: Scope, call: r.Call) -> bool:

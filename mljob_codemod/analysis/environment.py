@@ -84,6 +84,11 @@ def _candidates(module: ModuleIndex) -> tuple[tuple[r.Expr, _Under], ...]:
     names = _READING_NAMES.union(
         *(module.other_names.get(name, frozenset()) for name in _READING_NAMES)
     )
+    declares = any(
+        argument.keyword in _ENVVAR_KEYWORDS for site in module.sites for argument in site.call.args
+    )
+    if names.isdisjoint(module.identifiers) and not declares:
+        return ()
     return tuple(
         (expr, under)
         for expr, under in _walk(module.body, _Under(module.scope))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import field
 from enum import Enum
+from functools import cache
 from typing import NamedTuple
 
 from mljob_codemod.analysis.constants import Device, Value
@@ -253,8 +254,9 @@ class _Search:
 
     def _look_for_keywords(self) -> None:
         rows = self.rules.keywords
+        names = frozenset(rows)
         for module in self.finder.modules:
-            for name, value, at, span in _keyword_values(module, rows.keys()):
+            for name, value, at, span in _keyword_values(module, names):
                 for keyword in map(self.rules.keyword, rows[name]):
                     if not keyword.imports or any(
                         module in self.finder.imports(root) for root in keyword.imports
@@ -419,10 +421,17 @@ def _sign(use: GpuUse, place: Place) -> Sign:
     return Sign(place.module, place.span, place.call, not use.when or use.missing)
 
 
+@cache
 def _keyword_values(
-    module: ModuleIndex, names: Collection[str]
+    module: ModuleIndex, names: frozenset[str]
+) -> tuple[tuple[str, r.Expr, Site | Scope, Span], ...]:
+    """What is given to keywords and dictionary keys among ``names``, the same for all jobs: name, value, where."""
+    return tuple(_find_keyword_values(module, names))
+
+
+def _find_keyword_values(
+    module: ModuleIndex, names: frozenset[str]
 ) -> Iterator[tuple[str, r.Expr, Site | Scope, Span]]:
-    """What is given to keywords and dictionary keys among ``names``: name, value, where."""
     for site in module.sites:
         if site.name in _NOT_USES:
             continue
@@ -443,7 +452,7 @@ def _keyword_values(
                 yield key, item.value, item.scope, span
 
 
-def _items(expr: r.Expr, names: Collection[str]) -> Iterator[tuple[str, r.Expr, Span]]:
+def _items(expr: r.Expr, names: frozenset[str]) -> Iterator[tuple[str, r.Expr, Span]]:
     if isinstance(expr, r.Mapping):
         for key, value in expr.items:
             if isinstance(key, r.Const) and isinstance(key.value, str) and key.value in names:

@@ -95,12 +95,11 @@ class ServiceFinder:
         self._run = run
         self._reach = reach
         self._rules = rules
-        self._rows_for = cache(lambda name: tuple(rules.calls.rows_for(name)))
         self._names = CallNames(
             program,
             paths,
             lambda name: rules.canonical(canonical(name)),
-            lambda name: bool(self._rows_for(name)),
+            lambda name: bool(self._rules.calls.rows_for(name)),
         )
         self._is_local = is_local
         self._optional = optional
@@ -192,7 +191,7 @@ class ServiceFinder:
     def _reached(self, site: Site, names: list[str]) -> Iterator[Reached]:
         told: set[str] = set()
         for name in names:
-            for row in self._rows_for(name):
+            for row in self._rules.calls.rows_for(name):
                 if row.service in told:
                     continue  # the first row of a service that has the name decides
                 told.add(row.service)

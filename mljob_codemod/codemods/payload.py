@@ -168,9 +168,11 @@ def _names(job: Job, tree: PayloadTree) -> Iterator[Finding]:
             yield job.finding_at(SHADOWING_MODULE, tree.root / relative, 1, message)
     seen = set()
     for relative in tree.sizes:
+        if _PATTERN.isdisjoint(relative):
+            continue
         folder, _, file = relative.rpartition("/")
         # The client uploads the files of a folder that share a suffix together (see submit_job.py).
-        parts = Path(folder).parts
+        parts = folder.split("/")
         inner = next((index for index, part in enumerate(parts) if _PATTERN & set(part)), None)
         bad = Path(file).suffix or file
         if inner is not None:

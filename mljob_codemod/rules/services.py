@@ -186,6 +186,7 @@ class CallIndex:
     by_last: dict[str, list[Block]] = field(default_factory=dict)
     by_library: dict[str, list[Block]] = field(default_factory=dict)
     _built: dict[int, ServiceCall] = field(default_factory=dict)
+    _fitting: dict[str, tuple[ServiceCall, ...]] = field(default_factory=dict)
 
     def add(self, block: Block) -> None:
         for name in block.names():
@@ -196,8 +197,13 @@ class CallIndex:
             if block not in rows:
                 rows.append(block)
 
-    def rows_for(self, name: str) -> Iterator[ServiceCall]:
+    def rows_for(self, name: str) -> tuple[ServiceCall, ...]:
         """The rows that ``name`` fits, in their order in the file."""
+        if name not in self._fitting:
+            self._fitting[name] = tuple(self._find_rows(name))
+        return self._fitting[name]
+
+    def _find_rows(self, name: str) -> Iterator[ServiceCall]:
         library, _, rest = name.partition(".")
         found = list(self.by_last.get(rest.rpartition(".")[2], ()))
         for known, blocks in self.by_library.items():

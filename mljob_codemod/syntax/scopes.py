@@ -150,6 +150,11 @@ class ModuleIndex:
         yield from self.scopes.values()
 
     @cached_property
+    def identifiers(self) -> frozenset[str]:
+        """Every name and attribute that the module's code reads or calls."""
+        return frozenset[str]().union(*(scope.identifiers for scope in self.all_scopes))
+
+    @cached_property
     def other_names(self) -> dict[str, frozenset[str]]:
         """By the last name of a function or class, the names that the module gives it besides.
 
