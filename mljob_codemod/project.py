@@ -69,6 +69,8 @@ class Project:
         self._exists = cache(Path.is_file)
         self._is_folder = cache(Path.is_dir)
         self._module_file = lru_cache(maxsize=None)(self._find_module_file)
+        self._package_root = cache(self._find_package_root)
+        self._packages_above = cache(self._find_packages_above)
         self.reach = cache(self._find_reach)
         self._imports: dict[tuple[Path, tuple[Path, ...]], list[_Import]] = {}
         self._resolved: dict[tuple[Path, ...], dict[tuple[str, int, str], str | None]] = {}
@@ -202,7 +204,7 @@ class Project:
                 return candidate
         return None
 
-    def _package_root(self, file: Path) -> Path:
+    def _find_package_root(self, file: Path) -> Path:
         folder = file.parent
         while self._exists(folder / "__init__.py"):
             folder = folder.parent
@@ -229,13 +231,14 @@ class Project:
         if name.module.endswith(".*"):
             yield from self._all_of_package(name.module[:-2], search).items()
             return
-        wanted = [name.module]
-        wanted += [f"{name.module}.{part}" if name.module else part for part in name.names]
-        for dotted in wanted:
-            target = self.find_module(facts.path, name.level, dotted, search)
-            if target is not None:
-                yield target
-                yield from self._packages_above(*target)
+        target = self.find_module(facts.path, name.level, name.module, search)
+        targets = [target]
+        if target is None or target[0].name == "__init__.py":
+            parts = (f"{name.module}.{part}" if name.module else part for part in name.names)
+            targets += [self.find_module(facts.path, name.level, part, search) for part in parts]
+        for target in filter(None, targets):
+            yield target
+            yield from self._packages_above(*target)
 
     def _all_of_package(self, dotted: str, search: Sequence[Path]) -> dict[Path, Path]:
         """Every module of a package from which one is imported by a name made at run time."""
@@ -245,13 +248,15 @@ class Project:
                 return dict.fromkeys(sorted(folder.glob("*.py")), base)
         return {}
 
-    def _packages_above(self, file: Path, root: Path) -> Iterator[tuple[Path, Path]]:
+    def _find_packages_above(self, file: Path, root: Path) -> tuple[tuple[Path, Path], ...]:
+        packages: list[tuple[Path, Path]] = []
         folder = file.parent
         while folder != root and folder.is_relative_to(root):
             package = folder / "__init__.py"
             if self._exists(package):
-                yield package, root
+                packages.append((package, root))
             folder = folder.parent
+        return tuple(packages)
 
     # Reach
 
@@ -300,8 +305,7 @@ class Project:
         while read:
             known = frozenset[str]().union(*writing.values())
             for facts in read:
-                text = "" if facts.source is None else facts.source.text
-                names = names_of_writers(self.index(facts), text, known)
+                names = names_of_writers(self.index(facts), facts, known)
                 writing.setdefault(_module_name(facts.path), set()).update(names)
             read = [
                 facts

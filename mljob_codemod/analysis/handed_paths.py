@@ -8,19 +8,21 @@ from mljob_codemod.analysis.names import argument_at
 from mljob_codemod.rules import call_rules
 from mljob_codemod.rules.calls import mode_writes
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.reading import telling_words
+from mljob_codemod.syntax.reading import FileFacts, telling_words
 from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site
 
 
-def names_of_writers(module: ModuleIndex | None, text: str, known: frozenset[str]) -> Iterator[str]:
-    """The names of functions and classes of ``module`` that hand a parameter to a call that writes.
+def names_of_writers(
+    module: ModuleIndex | None, facts: FileFacts, known: frozenset[str]
+) -> Iterator[str]:
+    """The names of functions and classes of ``module``, that of ``facts``, that hand a parameter to a call that writes.
 
     ``known`` are such names of other modules. Names are compared, nothing is resolved: this only decides which
     modules are worth reading.
     """
     if module is None:
         return
-    words = telling_words(call_rules().writers.words(), text) | known
+    words = telling_words(call_rules().writers.words, facts) | known
     for name in words & module.sites_by_name.keys():
         for site in module.sites_by_name[name]:
             function = site.scope.function

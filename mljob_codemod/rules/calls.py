@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
@@ -227,6 +228,7 @@ class CallTable(Generic[_Call]):
                 fallback = row
         return fallback
 
+    @cached_property
     def words(self) -> frozenset[str]:
         """The last names of all that the rows name."""
         return frozenset({name.rpartition(".")[2] for name in self.functions} | self.methods.keys())
@@ -311,7 +313,7 @@ class CallRules:
     def trigger_words(self) -> frozenset[str]:
         """A file that holds none of these words calls nothing that is in a table."""
         tables = (self.writers, self.readers, self.probes)
-        return frozenset[str]().union(*(table.words() for table in tables))
+        return frozenset[str]().union(*(table.words for table in tables))
 
 
 def load_calls(writers: Path, readers: Path) -> CallRules:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import gc
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence, Set
 from pathlib import Path
@@ -43,10 +42,8 @@ _COMMON_WORDS = frozenset(
     }
 )
 """Trigger words that other things are called too; they count where a library of theirs is named."""
-_LIBRARY_OF_COMMON_WORDS = re.compile(
-    r"^\s*(?:from|import)\b.*\b(?:pathlib|shutil|loguru|click|typer|ultralytics|datasets|IPython|bpython|ptpython)\b"
-    r"|\b(?:sys\.exit|os\.re)|^\s*from (?:os|sys) import",
-    re.MULTILINE,
+_LIBRARIES_OF_COMMON_WORDS = frozenset(
+    "pathlib shutil loguru click typer ultralytics datasets IPython bpython ptpython".split()
 )
 _STARTING_POINTS = ("argparse", "click", "typer", "fire", "hydra", "absl", "flags", "sys.argv")
 _STARTING_NAMES = frozenset({"main", "train", "run", "cli", "app", "start", "fit"})
@@ -339,7 +336,7 @@ def _works(statement: ast.stmt) -> bool:
 def _is_interesting(facts: FileFacts, text: str, called: set[str]) -> bool:
     if facts.has_guard or (facts.has_work and not _is_in_package(facts.path)):
         return True
-    if telling_words(called & _trigger_words(), text):
+    if telling_words(called & _trigger_words(), facts):
         return True
     from mljob_codemod.codemods import concerns
 
@@ -347,12 +344,21 @@ def _is_interesting(facts: FileFacts, text: str, called: set[str]) -> bool:
     return bool(called) and concerns(libraries, text)
 
 
-def telling_words(words: Set[str], text: str) -> Set[str]:
-    """Those of ``words`` that say something of a source: common ones only with a library of theirs in its text."""
+def telling_words(words: Set[str], facts: FileFacts) -> Set[str]:
+    """Those of ``words`` that say something of a file: common ones only where a library of theirs is imported."""
     special = words - _COMMON_WORDS
-    if len(special) < len(words) and _LIBRARY_OF_COMMON_WORDS.search(text) is not None:
-        return words
-    return special
+    return words if len(special) < len(words) and _imports_common_words(facts) else special
+
+
+def _imports_common_words(facts: FileFacts) -> bool:
+    text = "" if facts.source is None else facts.source.text
+    for imported in facts.imports:
+        library = imported.module.partition(".")[0]
+        if library in _LIBRARIES_OF_COMMON_WORDS:
+            return True
+        if library in ("os", "sys") and (imported.names or "os.re" in text or "sys.exit" in text):
+            return True
+    return False
 
 
 def _is_in_package(path: Path) -> bool:
