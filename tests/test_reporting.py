@@ -181,10 +181,26 @@ def test_a_fix_that_another_job_gets_is_promised() -> None:
     assert "not converted while b.py cannot be read\n" in text
 
 
-def test_a_finding_that_two_jobs_share_counts_once() -> None:
+def test_findings_that_two_jobs_share_are_shown_and_counted_once() -> None:
     shared = finding("MLJ201", 5, (2, 9))
-    report = Report((shared, replace(shared, job="b.py")), (PLAN,), (), 1)
-    assert render_findings(report, "apply").splitlines()[-1].startswith("1 finding in 1 job")
+    note = finding("MLJ207", 1, (1, 7), Level.NOTE, None)
+    other = finding("MLJ207", 4, (1, 7), Level.NOTE, None)
+    found = (shared, note, other, *(replace(each, job="b.py") for each in (shared, note, other)))
+    own = finding("MLJ104", 8, (1, 7), Level.NOTE, None, job="b.py")
+    report = Report((*found, own), (PLAN, replace(PLAN, script="b.py")), (), 1)
+    text = render_findings(report, "apply")
+    assert text.count("MLJ201 a message") == 1
+    assert text.splitlines()[-1].startswith("4 findings in 2 jobs")
+    _, _, second = text.partition("\nb.py\n")
+    assert "MLJ104 note: a message" in second
+    assert "\n  3 findings as under train.py: MLJ201, MLJ207 (2)\n" in second
+
+
+def test_a_shared_finding_is_shown_again_where_its_fix_is_blocked() -> None:
+    shared = finding("MLJ201", 5, (2, 9), path="common.py")
+    plans = (PLAN, replace(PLAN, script="b.py", local_modules=["bad.py"]))
+    report = Report((shared, replace(shared, job="b.py")), plans, REPORT.errors, 1)
+    assert render_findings(report, "apply").count("MLJ201 a message") == 2
 
 
 def test_reports_without_findings_say_so() -> None:

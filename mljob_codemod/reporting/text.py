@@ -63,7 +63,10 @@ class Paint:
 def render_findings(
     report: Report, command: str, *, color: bool = False, unsafe_fixes: bool = False
 ) -> str:
-    """The report of ``check``; ``command`` is the one that applies the fixes."""
+    """The report of ``check``; ``command`` is the one that applies the fixes.
+
+    A finding in a module that several jobs share is shown with the first of them.
+    """
     paint, sources = Paint(color), _SourceLines(report.findings)
     by_job: dict[str, list[Finding]] = {plan.script: [] for plan in report.jobs}
     for finding in report.findings:
@@ -71,6 +74,7 @@ def render_findings(
     plans = {plan.script: plan for plan in report.jobs}
     blocks = []
     blocked = _blocked(report)
+    shown: dict[tuple[object, ...], str] = {}
     for script, findings in by_job.items():
         lines = [paint(printable(script), bold=True)]
         if script in plans:
@@ -80,12 +84,23 @@ def render_findings(
             ]
         if script in blocked:
             lines.append("  " + paint(f"not converted {blocked[script]}", "red"))
+        again: dict[str, list[Finding]] = {}
         for finding in findings:
             conditions = [] if unsafe_fixes else ["needs --unsafe-fixes"]
             safe = finding.fix is None or finding.fix.safety is Safety.SAFE
             notes = ["safe"] if safe else ["unsafe", *conditions]
             notes += [f"not {blocked[script]}"] if script in blocked else []
-            lines += ["", *_finding_lines(finding, sources, paint, ", ".join(notes))]
+            key = (finding.code, finding.location, finding.message, *notes)
+            first = shown.setdefault(key, script)
+            if first == script:
+                lines += ["", *_finding_lines(finding, sources, paint, ", ".join(notes))]
+            else:
+                again.setdefault(first, []).append(finding)
+        for first, known in again.items():
+            lines += [
+                "",
+                f"  {_count(len(known), 'finding')} as under {printable(first)}: {_codes(known)}",
+            ]
         blocks.append("\n".join(lines) + "\n")
     return "\n".join([*blocks, summarize(report, command, unsafe_fixes=unsafe_fixes) + "\n"])
 
@@ -305,6 +320,14 @@ def excerpt(line: str, start: int, end: int) -> tuple[str, int, int]:
     shown = before + "".join(cells[first:last]) + after
     width = max(columns[end] - columns[start], 1)
     return shown.rstrip(), columns[start] - columns[first] + len(before), width
+
+
+def _codes(findings: Iterable[Finding]) -> str:
+    """``MLJ202 (3), MLJ401``."""
+    counts = Counter(finding.code for finding in findings)
+    return ", ".join(
+        code if count == 1 else f"{code} ({count})" for code, count in sorted(counts.items())
+    )
 
 
 def _count(number: int, noun: str) -> str:
