@@ -26,7 +26,7 @@ from mljob_codemod.project import Project, Reach, ReachModules
 from mljob_codemod.rules.extensions import use_extensions
 from mljob_codemod.settling import settle
 from mljob_codemod.source import Source
-from mljob_codemod.syntax.reading import FileFacts, read_files
+from mljob_codemod.syntax.reading import FileFacts, read_files, worker_count
 from mljob_codemod.syntax.scopes import ModuleIndex
 
 Progress = Callable[[int, int], None]
@@ -98,7 +98,7 @@ def _check_jobs(
     project: Project, scripts: Sequence[FileFacts], settings: Settings
 ) -> Iterator[_Checked]:
     """Look at each script, in several processes where there are many and processes can be forked."""
-    workers = min(os.cpu_count() or 1, 8)
+    workers = worker_count()
     if len(scripts) < PARALLEL_FROM or workers < 2 or not hasattr(os, "fork"):
         yield from (_checked(project, script, settings) for script in scripts)
         return

@@ -47,11 +47,11 @@ class Declarations:
 
 
 class DeclarationSearch:
-    """Reads the requirement files of a run, each folder once."""
+    """Reads the requirement files of a run, each once."""
 
     def __init__(self) -> None:
         self._folders: dict[Path, Declarations | None] = {}
-        self._requirements: dict[Path, RequirementFile | None] = {}
+        self._files: dict[Path, RequirementFile | InputError | None] = {}
 
     def of_script(self, script: Path, text: str) -> Declarations:
         """A script's own block; else the nearest folder above it that declares something.
@@ -84,47 +84,42 @@ class DeclarationSearch:
 
     def requirements_in(self, folder: Path) -> RequirementFile | None:
         """The ``requirements.txt`` in ``folder``, None where there is none that can be read."""
-        if folder not in self._requirements:
-            path, found = folder / REQUIREMENTS, None
-            if path.is_file():
-                try:
-                    found = read_file(path)
-                except InputError:
-                    found = None  # the declarations of the folder tell
-            self._requirements[folder] = found
-        return self._requirements[folder]
+        found = self._file(folder / REQUIREMENTS)
+        return None if isinstance(found, InputError) else found
+
+    def _file(self, path: Path) -> RequirementFile | InputError | None:
+        if path not in self._files:
+            try:
+                self._files[path] = read_file(path) if path.is_file() else None
+            except InputError as error:
+                self._files[path] = error
+        return self._files[path]
 
     def _folder(self, folder: Path) -> Declarations | None:
         if folder not in self._folders:
-            self._folders[folder] = _read_folder(folder)
+            self._folders[folder] = self._read_folder(folder)
         return self._folders[folder]
 
+    def _read_folder(self, folder: Path) -> Declarations | None:
+        paths = [folder / name for name in (REQUIREMENTS, *_OTHER_FILES)]
+        if not any(path.is_file() for path in paths):
+            return None
+        # Its readers are imported where there is something to read.
+        from mljob_codemod.requirements.locks import LOCK_FILES, read_lock
 
-def _read_folder(folder: Path) -> Declarations | None:
-    present = [folder / name for name in (REQUIREMENTS, *_OTHER_FILES) if (folder / name).is_file()]
-    if not present:
-        return None
-    # Their readers are imported where there is something to read.
-    from mljob_codemod.requirements.locks import LOCK_FILES, read_lock
-
-    files, errors = [], []
-    locked: dict[str, tuple[str, Path]] = {}
-    for path in present:
-        try:
-            found = read_file(path)
-        except InputError as error:
-            errors.append(error)
-        else:
-            files += [] if found is None else [found]
-    for path in [folder / name for name in LOCK_FILES]:
-        try:
-            for distribution, version in read_lock(path).items() if path.is_file() else ():
-                locked.setdefault(distribution, (version, path))
-        except InputError as error:
-            errors.append(error)
-    if not (files or errors or locked):
-        return None
-    return Declarations(tuple(files), locked, folder, tuple(errors))
+        found = [self._file(path) for path in paths]
+        files = tuple(each for each in found if isinstance(each, RequirementFile))
+        errors = [each for each in found if isinstance(each, InputError)]
+        locked: dict[str, tuple[str, Path]] = {}
+        for path in [folder / name for name in LOCK_FILES]:
+            try:
+                for distribution, version in read_lock(path).items() if path.is_file() else ():
+                    locked.setdefault(distribution, (version, path))
+            except InputError as error:
+                errors.append(error)
+        if not (files or errors or locked):
+            return None
+        return Declarations(files, locked, folder, tuple(errors))
 
 
 def read_file(path: Path) -> RequirementFile | None:

@@ -134,7 +134,7 @@ def read_files(
     """Read many files, in their order, in several processes when that is faster."""
     total = len(files)
     found: list[FileFacts] = []
-    workers = min(os.cpu_count() or 1, 8)
+    workers = worker_count()
     if total < PARALLEL_FROM or workers < 2:
         for path, shown in files:
             found.append(read_file(path, shown))
@@ -154,6 +154,11 @@ def read_files(
             if progress is not None:
                 progress(len(found), total)
     return found
+
+
+def worker_count() -> int:
+    """How many processes share work that many files or scripts are."""
+    return min(os.cpu_count() or 1, 8)
 
 
 def _start_worker(rule_files: Sequence[Path]) -> None:
