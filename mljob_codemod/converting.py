@@ -180,26 +180,27 @@ def _change_set(plans: Sequence[JobPlan], report: Report, settings: Settings) ->
 
 def _edits_by_file(findings: Iterable[Finding]) -> dict[str, list[Edit]]:
     """The edits of each file. What several jobs find at one place is mended once, for the strictest."""
-    placed: dict[tuple[str, Location], Finding] = {}
+    placed: dict[tuple[str, Location, str], tuple[Edit, ...]] = {}
     for finding in findings:
-        key = (finding.code, finding.location)
-        if key not in placed or _needs(finding, "scratch_path"):
-            placed[key] = finding
+        for path, wanted in _by_file(finding).items():
+            key = (finding.code, finding.location, path)
+            if key not in placed or AddHelper("scratch_path") in wanted:
+                placed[key] = wanted
     edits: dict[str, dict[Edit, None]] = {}
-    for finding in placed.values():
-        assert finding.fix is not None
-        for path, edit in finding.fix.edits:
-            edits.setdefault(path, {}).setdefault(edit)
-    for wanted in edits.values():
-        if AddHelper("result_path_in_folder") in wanted:
-            wanted.pop(AddHelper("result_path"), None)  # the same function, with one parameter less
-    return {path: list(wanted) for path, wanted in edits.items()}
+    for (_, _, path), wanted in placed.items():
+        edits.setdefault(path, {}).update(dict.fromkeys(wanted))
+    for each in edits.values():
+        if AddHelper("result_path_in_folder") in each:
+            each.pop(AddHelper("result_path"), None)  # the same function, with one parameter less
+    return {path: list(each) for path, each in edits.items()}
 
 
-def _needs(finding: Finding, helper: str) -> bool:
-    return finding.fix is not None and any(
-        edit == AddHelper(helper) for _, edit in finding.fix.edits
-    )
+def _by_file(finding: Finding) -> dict[str, tuple[Edit, ...]]:
+    """The edits of a finding's fix by the file that they are in."""
+    found: dict[str, list[Edit]] = {}
+    for path, edit in () if finding.fix is None else finding.fix.edits:
+        found.setdefault(path, []).append(edit)
+    return {path: tuple(edits) for path, edits in found.items()}
 
 
 def _rewritten(source: Source, edits: Sequence[Edit]) -> FileChange | None:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import Guard, ModuleIndex, blocks_of, early_exit
+from mljob_codemod.syntax.scopes import Guard, ModuleIndex, early_exit
+from mljob_codemod.syntax.walking import blocks_of
 
 
 @cache

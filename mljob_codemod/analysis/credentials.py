@@ -9,7 +9,8 @@ from functools import cache
 from mljob_codemod.analysis.entries import expressions
 from mljob_codemod.edits import Span
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex, walk, walk_statements
+from mljob_codemod.syntax.scopes import ModuleIndex
+from mljob_codemod.syntax.walking import walk, walk_statements
 
 _SECRET_NAME = re.compile(
     r"(?:^|_)(?:password|passwd|pwd|passphrase|passcode|private_key|secret|secret_key|secret_access_key"

@@ -13,7 +13,7 @@ from mljob_codemod.analysis.names import Program
 from mljob_codemod.analysis.starts import BY_FRAMEWORK, Launch, Start, Starts
 from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import blocks_of, walk, walk_statements
+from mljob_codemod.syntax.walking import blocks_of, walk, walk_statements
 
 RETURN = "__return__"
 _PREPARES = frozenset(

@@ -12,15 +12,8 @@ from mljob_codemod.analysis.path_values import Root
 from mljob_codemod.analysis.values import PathEvaluator
 from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import (
-    ModuleIndex,
-    Scope,
-    blocks_of,
-    expressions_of,
-    last_name,
-    subexpressions,
-    walk,
-)
+from mljob_codemod.syntax.scopes import ModuleIndex, Scope
+from mljob_codemod.syntax.walking import blocks_of, expressions_of, last_name, subexpressions, walk
 
 _READING = {
     "os.environ.get": "get", "os.getenv": "get", "os.environ.pop": "get",

@@ -29,15 +29,8 @@ from mljob_codemod.analysis.results import (
 from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.rules import Kind, Reader
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import (
-    Guard,
-    Scope,
-    Site,
-    last_name,
-    statements_around,
-    walk,
-    walk_statements,
-)
+from mljob_codemod.syntax.scopes import Guard, Scope, Site
+from mljob_codemod.syntax.walking import last_name, statements_around, walk, walk_statements
 
 _FIXED_ROOTS = (Root.LITERAL, Root.SCRIPT_FOLDER, Root.WORKING_FOLDER, Root.HOME)
 _OF_THE_SYSTEM = re.compile(r"/*(dev|proc|sys|etc|tmp|var/tmp|usr|snowflake)(/|$)|-$|[\s/.]*$")
@@ -328,7 +321,7 @@ class InputFinder:
             isinstance(around, r.Try)
             and _is_within(site.call, around.body)
             and any(_catches_absence(handler) for handler in around.handlers)
-            for around in statements_around(site.scope.module, site.call.span.start)
+            for around in statements_around(site.scope.module.body, site.call.span.start)
         )
 
     def _callers_are_tolerant(self, function: Scope) -> bool:

@@ -17,7 +17,8 @@ from mljob_codemod.analysis.path_values import PathValue, Root
 from mljob_codemod.analysis.values import PathEvaluator
 from mljob_codemod.rules import Argument, Reader
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex, Site, last_name
+from mljob_codemod.syntax.scopes import ModuleIndex, Site
+from mljob_codemod.syntax.walking import last_name
 
 _ANY_READER = Reader(
     names=("read",),

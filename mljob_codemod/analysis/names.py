@@ -13,7 +13,8 @@ from typing import NamedTuple, Union
 
 from mljob_codemod.edits import Span
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import Binding, ModuleIndex, Scope, Site, last_name
+from mljob_codemod.syntax.scopes import Binding, ModuleIndex, Scope, Site
+from mljob_codemod.syntax.walking import last_name
 
 _BUILTINS = frozenset(dir(builtins))
 _DEPTH = 24

@@ -12,7 +12,8 @@ from mljob_codemod.edits import Span
 from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.rules import Manner
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site, walk
+from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site
+from mljob_codemod.syntax.walking import walk
 
 RESULT_VARIABLE = "MLRS_STAGE_RESULT_PATH"
 """The environment variable that names the folder whose files a job keeps."""

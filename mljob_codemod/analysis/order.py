@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import Binding, Scope, blocks_of
+from mljob_codemod.syntax.scopes import Binding, Scope
+from mljob_codemod.syntax.walking import blocks_of, statement_at
 
 _COMPOUND = (r.If, r.For, r.With, r.Try, r.Match, r.FunctionDef, r.ClassDef)
 
@@ -37,19 +38,12 @@ def without_replaced(bindings: Sequence[Binding], read: r.Expr, scope: Scope) ->
 def _always_runs_before(body: r.Block, first: int, then: int) -> bool:
     """Whether the plain statement around ``first`` stands in a block around ``then``, before it."""
     while True:
-        earlier = _around(body, first)
-        later = _around(body, then)
+        earlier = statement_at(body, first)
+        later = statement_at(body, then)
         if earlier is None or later is None:
             return False
         if earlier is not later:
             return not isinstance(earlier, _COMPOUND)
         if not isinstance(earlier, _COMPOUND):
             return False
-        body = next((block for block in blocks_of(earlier) if _around(block, first)), ())
-
-
-def _around(body: r.Block, place: int) -> r.Statement | None:
-    for statement in body:
-        if statement.span.start <= place < statement.span.end:
-            return statement
-    return None
+        body = next((block for block in blocks_of(earlier) if statement_at(block, first)), ())

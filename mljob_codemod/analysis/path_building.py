@@ -16,7 +16,8 @@ from mljob_codemod.analysis.path_values import (
     root_of_text,
 )
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import Scope, last_name
+from mljob_codemod.syntax.scopes import Scope
+from mljob_codemod.syntax.walking import last_name
 
 
 class PathBuilder:

@@ -15,7 +15,8 @@ from mljob_codemod.rules import Argument, CallRules, Manner, PathCall, Reader, W
 from mljob_codemod.rules.calls import CallTable
 from mljob_codemod.rules.rows import Ending
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import Site, last_name
+from mljob_codemod.syntax.scopes import Site
+from mljob_codemod.syntax.walking import last_name
 
 
 class Role(Enum):

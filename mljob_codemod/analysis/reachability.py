@@ -5,7 +5,8 @@ from __future__ import annotations
 from mljob_codemod.analysis.names import Definition, External, Program
 from mljob_codemod.analysis.options import OptionTable
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import Guard, Scope, Site, last_name
+from mljob_codemod.syntax.scopes import Guard, Scope, Site
+from mljob_codemod.syntax.walking import last_name
 
 _PASSIVE_DECORATORS = frozenset(
     {"abc", "classmethod", "contextlib", "dataclasses", "functools", "jax", "numba", "property",

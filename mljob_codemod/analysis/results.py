@@ -21,7 +21,8 @@ from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.rules import Kind, Manner, Reader
 from mljob_codemod.rules.cloud import output_variables
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import NOWHERE, ModuleIndex, Scope, last_name
+from mljob_codemod.syntax.scopes import NOWHERE, ModuleIndex, Scope
+from mljob_codemod.syntax.walking import last_name
 
 _FIXED_ROOTS = (Root.LITERAL, Root.SCRIPT_FOLDER, Root.WORKING_FOLDER, Root.HOME)
 _BRINGING = {

@@ -9,7 +9,8 @@ from typing import NamedTuple, Union
 from mljob_codemod.analysis.names import Definition, External, Program
 from mljob_codemod.edits import Span
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import Scope, blocks_of
+from mljob_codemod.syntax.scopes import Scope
+from mljob_codemod.syntax.walking import blocks_of
 
 _DEPTH = 4
 """How many functions that hand on each other's value are followed."""

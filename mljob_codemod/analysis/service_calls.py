@@ -29,7 +29,8 @@ from mljob_codemod.rules.rows import Argument
 from mljob_codemod.rules.services import ServiceCall, ServiceRules
 from mljob_codemod.rules.uses import Condition
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site, last_name, walk, walk_statements
+from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site
+from mljob_codemod.syntax.walking import last_name, walk, walk_statements
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>|;)]+")
 _LOCAL_HOSTS: Final = re.compile(

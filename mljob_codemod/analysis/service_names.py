@@ -10,7 +10,8 @@ from typing import Final
 from mljob_codemod.analysis.names import Definition, External, Program, words_of
 from mljob_codemod.analysis.values import PathEvaluator
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site, last_name
+from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site
+from mljob_codemod.syntax.walking import last_name
 
 _HUB_LIBRARIES: Final = frozenset(
     {"transformers", "diffusers", "pytorch_transformers", "pytorch_pretrained_bert"}

@@ -10,7 +10,8 @@ from mljob_codemod.analysis.default_run import DefaultRun
 from mljob_codemod.analysis.names import External, Program
 from mljob_codemod.edits import Span
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import Scope, Site, last_name
+from mljob_codemod.syntax.scopes import Scope, Site
+from mljob_codemod.syntax.walking import last_name
 
 
 class SetVariable(NamedTuple):

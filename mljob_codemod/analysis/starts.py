@@ -12,7 +12,7 @@ from mljob_codemod.analysis.returns import Function, Returns
 from mljob_codemod.edits import Span
 from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import blocks_of, walk
+from mljob_codemod.syntax.walking import blocks_of, walk
 
 _RUNS_COROUTINE = frozenset(
     {"asyncio.run", "uvloop.run", "nest_asyncio.run", "asyncio.get_event_loop"}

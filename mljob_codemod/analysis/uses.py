@@ -13,7 +13,8 @@ from mljob_codemod.analysis.names import Definition, External, Program, argument
 from mljob_codemod.edits import Span
 from mljob_codemod.rules.uses import Condition, Use, matches
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site, first_name, last_name
+from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site
+from mljob_codemod.syntax.walking import first_name, last_name
 
 _CPU_WORDS = ("cpu", "mps", "meta", "xla", "tpu", "npu", "hpu", "xpu", "mlu", "numpy")
 _PLACED = ("auto", "balanced", "sequential")

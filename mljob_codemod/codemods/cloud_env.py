@@ -31,7 +31,8 @@ from mljob_codemod.plan import JobPlan
 from mljob_codemod.rules.cloud import Role as Purpose
 from mljob_codemod.rules.cloud import Variable, cloud_rules
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex, Site, expressions_of, walk, walk_statements
+from mljob_codemod.syntax.scopes import ModuleIndex, Site
+from mljob_codemod.syntax.walking import expressions_of, walk, walk_statements
 
 
 @dataclass

@@ -9,7 +9,8 @@ from mljob_codemod.codemods.base import Job, runs_in_job
 from mljob_codemod.findings import Documentation, Finding, Level, Rule
 from mljob_codemod.plan import JobPlan
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import Site, last_name
+from mljob_codemod.syntax.scopes import Site
+from mljob_codemod.syntax.walking import last_name
 
 EXECUTED_SETTINGS = Rule(
     "MLJ210",

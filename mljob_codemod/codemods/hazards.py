@@ -26,9 +26,8 @@ from mljob_codemod.findings import Finding, Level, Rule
 from mljob_codemod.plan import JobPlan
 from mljob_codemod.rules.hazards import Hazard, Kind, hazard_rules
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import (
-    ModuleIndex,
-    Site,
+from mljob_codemod.syntax.scopes import ModuleIndex, Site
+from mljob_codemod.syntax.walking import (
     expressions_of,
     last_name,
     statements_around,
@@ -128,7 +127,7 @@ def _is_provided_for(site: Site) -> bool:
             name = last_name(part) if isinstance(part, (r.Name, r.Attribute)) else text
             if isinstance(name, str) and name.startswith(_ENVIRONMENT_TESTS):
                 return True
-    for around in statements_around(site.scope.module, site.call.span.start):
+    for around in statements_around(site.scope.module.body, site.call.span.start):
         if isinstance(around, r.Try) and around.body:
             start, end = around.body[0].span.start, around.body[-1].span.end
             if start <= site.call.span.start < end and any(map(_catches, around.handlers)):

@@ -19,7 +19,7 @@ from mljob_codemod.edits import (
 )
 from mljob_codemod.findings import Finding, Level
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import walk
+from mljob_codemod.syntax.walking import walk
 
 
 class NamedReturn:

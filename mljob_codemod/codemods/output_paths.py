@@ -53,6 +53,7 @@ from mljob_codemod.plan import JobPlan
 from mljob_codemod.rules import call_rules
 from mljob_codemod.rules.options import option_rules
 from mljob_codemod.syntax import records as r
+from mljob_codemod.syntax.walking import last_name, walk, walk_statements
 
 
 def trigger_words() -> frozenset[str]:
@@ -201,11 +202,22 @@ def _option_findings(job: Job, result: OptionResult, options: OptionEdits) -> It
 
 
 def _expands_arguments(job: Job) -> bool:
-    """Whether the reach puts the result path into ``sys.argv`` already."""
-    return any(
-        facts.source is not None and f'"${RESULT_VARIABLE}"' in facts.source.text
-        for facts in job.files
+    """Whether the script, or another module as it is loaded, puts the result path into ``sys.argv`` already."""
+    others = (module.body for module in job.program.modules.values() if module is not job.script)
+    return any(map(_puts_result_path_in, walk_statements(job.script.body))) or any(
+        _puts_result_path_in(statement) for body in others for statement in body
     )
+
+
+def _puts_result_path_in(statement: r.Statement) -> bool:
+    """Whether ``statement`` is ``sys.argv[:] = [arg.replace("$MLRS_STAGE_RESULT_PATH", …) for arg in sys.argv]``."""
+    match statement:
+        case r.Assign((r.Subscript(items, _, _),), value, _, _) if value is not None:
+            return last_name(items) == "argv" and any(
+                isinstance(part, r.Const) and part.value == f"${RESULT_VARIABLE}"
+                for part in walk(value)
+            )
+    return False
 
 
 def _passed_findings(job: Job, result: OptionResult, options: OptionEdits) -> Iterator[Finding]:

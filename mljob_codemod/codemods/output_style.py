@@ -18,7 +18,8 @@ from mljob_codemod.codemods.edit_builder import EditBuilder, inside_path
 from mljob_codemod.codemods.inserted import is_free
 from mljob_codemod.codemods.output_rules import FIXED_PATH, OPTION_DEFAULT, REQUIRED_OPTION
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex, Scope, walk
+from mljob_codemod.syntax.scopes import ModuleIndex, Scope
+from mljob_codemod.syntax.walking import walk
 
 _PROCESS_LIBRARIES = (
     "multiprocessing concurrent joblib torch.multiprocessing torch.utils.data billiard pathos loky"

@@ -11,11 +11,8 @@ from mljob_codemod.findings import Documentation, Finding, Level, Rule
 from mljob_codemod.plan import JobPlan
 from mljob_codemod.rules.own_folders import OwnFolder, own_folders
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import (
-    ModuleIndex,
-    Scope,
-    walk_statements,
-)
+from mljob_codemod.syntax.scopes import ModuleIndex, Scope
+from mljob_codemod.syntax.walking import walk_statements
 
 OWN_FOLDER = Rule(
     "MLJ209",

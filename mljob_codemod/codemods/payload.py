@@ -26,7 +26,7 @@ from mljob_codemod.payload_tree import PayloadTree, shown_size
 from mljob_codemod.plan import JobPlan, Payload, SentFile
 from mljob_codemod.rules.payload import payload_rules
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import walk_statements
+from mljob_codemod.syntax.walking import walk_statements
 
 __all__ = ["RULES", "describe", "find", "settle"]
 

@@ -25,7 +25,8 @@ from mljob_codemod.edits import RenameAttribute, Span
 from mljob_codemod.findings import Finding, Level
 from mljob_codemod.plan import JobPlan
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import Scope, Site, walk, walk_statements
+from mljob_codemod.syntax.scopes import Scope, Site
+from mljob_codemod.syntax.walking import walk, walk_statements
 
 __all__ = ["RULES", "TRIGGER_WORDS", "describe", "find"]
 

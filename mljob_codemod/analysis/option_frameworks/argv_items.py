@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from mljob_codemod.analysis.options import Option
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex, last_name, walk
+from mljob_codemod.syntax.scopes import ModuleIndex
+from mljob_codemod.syntax.walking import last_name, walk
 
 
 def argv_options(module: ModuleIndex) -> Iterator[Option]:

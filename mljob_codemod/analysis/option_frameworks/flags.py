@@ -5,7 +5,8 @@ from __future__ import annotations
 from mljob_codemod.analysis.names import Program, argument_at
 from mljob_codemod.analysis.options import Option, is_none, text_of
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import Site, walk
+from mljob_codemod.syntax.scopes import Site
+from mljob_codemod.syntax.walking import walk
 
 FLAG_MODULES = {
     "absl.flags": "absl",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from mljob_codemod.analysis.names import Definition, External, Program
 from mljob_codemod.analysis.options import Option, is_literal_or_moved, is_none
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import last_name, walk
+from mljob_codemod.syntax.walking import last_name, walk
 
 _CONFIGURATIONS = frozenset({"CfgNode", "CN", "ConfigDict"})
 _MERGING = {"merge_from_args": "--", "merge_from_list": ""}
