@@ -6,7 +6,7 @@ Nothing here prints, and nothing here writes: ``writing.py`` does.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -63,20 +63,40 @@ def convert(
     plans = [plan for plan in report.jobs if failed.isdisjoint((plan.script, *plan.local_modules))]
     change_sets: list[ChangeSet] = []
     for group in _groups(plans, report):
-        try:
-            change_set = _change_set(group, report, settings)
-            if change_set is not None:
-                change_sets.append(change_set)
-        except MljobError as error:
-            if faults is None:
-                raise
-            own = (
-                "not converted, and the fault is this tool's"
-                if isinstance(error, ToolFault)
-                else ""
-            )
-            faults.append(InputError(group[0].script, f"{own or 'not converted'}: {error}"))
+        change_sets += _converted(group, report, settings, faults)
     return tuple(change_sets)
+
+
+def _converted(
+    group: Sequence[JobPlan], report: Report, settings: Settings, faults: list[InputError] | None
+) -> Iterator[ChangeSet]:
+    """The changes of jobs that share files, without those jobs that by themselves cannot be converted."""
+    try:
+        change_set = _change_set(group, report, settings)
+    except MljobError as error:
+        if faults is None:
+            raise
+        alone = group if len(group) > 1 else ()
+        errors = {plan.script: _error_of(plan, report, settings) for plan in alone}
+        failing = {script: each for script, each in errors.items() if each is not None}
+        for script, each in (failing or {plan.script: error for plan in group}).items():
+            fault = ", and the fault is this tool's" if isinstance(each, ToolFault) else ""
+            faults.append(InputError(script, f"not converted{fault}: {each}"))
+        if failing:
+            others = [plan for plan in group if plan.script not in failing]
+            yield from _converted(others, report, settings, faults)
+    else:
+        if change_set is not None:
+            yield change_set
+
+
+def _error_of(plan: JobPlan, report: Report, settings: Settings) -> MljobError | None:
+    """Why a job cannot be converted, even by itself."""
+    try:
+        _change_set([plan], report, settings)
+    except MljobError as error:
+        return error
+    return None
 
 
 def _plans_after(
