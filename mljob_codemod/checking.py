@@ -60,7 +60,7 @@ def check(paths: Sequence[Path], settings: Settings, progress: Progress | None =
     plans: list[JobPlan] = []
     sources: dict[str, Source] = {}
     scripts = project.scripts(given, any_given=settings.remote is not None)
-    for checked in _check_jobs(project, scripts, settings):
+    for checked in check_jobs(project, scripts, settings):
         for finding in checked.findings:
             key = (finding.code, finding.location, finding.message, finding.job)
             findings.setdefault(key, finding)
@@ -79,7 +79,7 @@ def check(paths: Sequence[Path], settings: Settings, progress: Progress | None =
 
 
 @dataclass(frozen=True)
-class _Checked:
+class CheckedJob:
     """What came of one script, as far as it leaves the process that looked at it."""
 
     plan: JobPlan
@@ -94,9 +94,9 @@ _forked: list[tuple[Project, Settings]] = []
 """What a process that is forked for some scripts looks at: it shares with its parent what was read."""
 
 
-def _check_jobs(
+def check_jobs(
     project: Project, scripts: Sequence[FileFacts], settings: Settings
-) -> Iterator[_Checked]:
+) -> Iterator[CheckedJob]:
     """Look at each script, in several processes where there are many and processes can be forked."""
     workers = worker_count()
     if len(scripts) < PARALLEL_FROM or workers < 2 or not hasattr(os, "fork"):
@@ -112,27 +112,28 @@ def _check_jobs(
     first = _checked(project, widest, settings)
     others = [script.path for script in scripts if script is not widest]
     _forked.append((project, settings))
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"))
     try:
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
-            chunk = max(1, len(others) // (workers * 4))
-            checked = iter(pool.map(_check_forked, others, chunksize=chunk))
-            yield from (first if script is widest else next(checked) for script in scripts)
+        chunk = max(1, len(others) // (workers * 4))
+        checked = pool.map(_check_forked, others, chunksize=chunk)
+        yield from (first if script is widest else next(checked) for script in scripts)
     finally:
+        pool.shutdown(cancel_futures=True)
         _forked.pop()
 
 
-def _check_forked(path: Path) -> _Checked:
+def _check_forked(path: Path) -> CheckedJob:
     project, settings = _forked[-1]
     return _checked(project, project.files[path], settings)
 
 
-def _checked(project: Project, script: FileFacts, settings: Settings) -> _Checked:
-    job, plan, found = check_job(project, script, settings)
+def _checked(project: Project, script: FileFacts, settings: Settings) -> CheckedJob:
+    job, plan, found = _check_job(project, script, settings)
     errors = {facts.path: facts.error for facts in job.files if facts.error is not None}
-    return _Checked(plan, found, [facts.path for facts in job.files], job.documents, errors)
+    return CheckedJob(plan, found, [facts.path for facts in job.files], job.documents, errors)
 
 
-def check_job(
+def _check_job(
     project: Project, script: FileFacts, settings: Settings
 ) -> tuple[Job, JobPlan, list[Finding]]:
     """A script's program, its plan and all that the codemods find in it."""

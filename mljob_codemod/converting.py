@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mljob_codemod.checking import Report, check_job, is_wanted
+from mljob_codemod.checking import Report, check_jobs, is_wanted
 from mljob_codemod.codemods.inserted import HELPERS
 from mljob_codemod.config import Settings
 from mljob_codemod.edits import AddHelper, Edit
@@ -116,15 +116,14 @@ def _plans_after(
     scripts = {facts.shown: facts for facts in project.files.values()}
     sources = {shown: facts.source for shown, facts in scripts.items() if facts.source is not None}
     after = []
-    for plan in plans:
-        _, new_plan, findings = check_job(project, scripts[plan.script], settings)
-        for finding in findings:
+    for checked in check_jobs(project, [scripts[plan.script] for plan in plans], settings):
+        for finding in checked.findings:
             if is_wanted(finding, settings, sources) and _applicable(finding, settings):
                 raise ToolFault(
                     f"{finding.location.path}:{finding.location.start.line}: a second run would "
-                    f"still apply {finding.code}, so nothing of {plan.script} was written"
+                    f"still apply {finding.code}, so nothing of {finding.job} was written"
                 )
-        after.append(new_plan)
+        after.append(checked.plan)
     return after
 
 
