@@ -7,7 +7,6 @@ that node's whitespace, comments and parentheses. ``proof.py`` then checks what 
 from __future__ import annotations
 
 import ast
-import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,7 +18,6 @@ from libcst._nodes.internal import CodegenState
 from mljob_codemod.edits import (
     ORIGINAL,
     AddHelper,
-    AddImport,
     AppendToBlock,
     AssignValue,
     Edit,
@@ -34,12 +32,14 @@ from mljob_codemod.edits import (
 )
 from mljob_codemod.errors import InputError, ToolFault
 from mljob_codemod.rewriting.arguments import with_argument
-from mljob_codemod.rewriting.imports import (
-    NameTaken,
-    add_function,
-    add_import,
-    taken_at,
+from mljob_codemod.rewriting.conflicts import (
+    edited_lines,
+    fault_of,
+    imported_modules,
+    reject_conflicts,
+    reject_taken_names,
 )
+from mljob_codemod.rewriting.imports import NameTaken, add_function, add_import, taken_at
 from mljob_codemod.rewriting.precedence import in_parentheses, parenthesised
 from mljob_codemod.rewriting.proof import Applied, PlacedEdit, prove
 from mljob_codemod.rewriting.statements import (
@@ -61,7 +61,6 @@ from mljob_codemod.syntax.positions import NodeSpans
 
 __all__ = ["NameTaken", "rewrite"]
 
-_Exclusive = (ReplaceExpression, ReplaceStatement, ReplaceArgument, RenameAttribute)
 _ByStatement = (InsertStatement, ReplaceStatement)
 # What LibCST raises for code that does not parse, or for a node where it may not stand.
 _NotFitting = (
@@ -83,14 +82,14 @@ def rewrite(source: Source, edits: Sequence[Edit], helpers: Mapping[str, HelperT
         return source.text
     tree = parse_cst(source)
     styled = _in_order([_in_style(edit, tree) for edit in dict.fromkeys(edits)])
-    _reject_conflicts(source, styled)
+    reject_conflicts(source, styled)
     old = parse_ast(source)
-    _reject_taken_names(source, old, styled, helpers)
+    reject_taken_names(source, old, styled, helpers)
     try:
         rewriter = _Rewriter(source, tree, old, styled, helpers)
         text = tree.visit(rewriter).code
         if rewriter.missing:
-            raise _fault(source, next(iter(rewriter.missing)), "no node stands at the place of")
+            raise fault_of(source, next(iter(rewriter.missing)), "no node stands at the place of")
         prove(source, old, rewriter.applied(), text)
     except RecursionError as error:
         raise InputError(source.shown, "is nested too deeply to be rewritten") from error
@@ -104,12 +103,6 @@ def _in_order(edits: list[Edit]) -> list[Edit]:
     """Arguments that go to the front come last and backwards, so that they end up in their order."""
     front = [edit for edit in edits if isinstance(edit, InsertArgument) and edit.first]
     return [*(edit for edit in edits if edit not in front), *reversed(front)]
-
-
-def _fault(source: Source, edit: Edit, what: str) -> ToolFault:
-    span = getattr(edit, "span", None)
-    place = source.shown if span is None else f"{source.shown}:{source.line_of(span)}"
-    return ToolFault(f"{place}: {what} {type(edit).__name__}")
 
 
 def _in_style(edit: Edit, tree: cst.Module) -> Edit:
@@ -126,68 +119,6 @@ def _in_style(edit: Edit, tree: cst.Module) -> Edit:
         case InsertStatement() | AppendToBlock():
             return replace(edit, statement=styled(edit.statement))
     return edit
-
-
-def _reject_conflicts(source: Source, edits: Sequence[Edit]) -> None:
-    exclusive: dict[tuple[type[Edit], Span], Edit] = {}
-    for edit in edits:
-        if isinstance(edit, _Exclusive):
-            if exclusive.setdefault((type(edit), edit.span), edit) is not edit:
-                raise _fault(source, edit, "two fixes want a different")
-            for other in edits if _drops(edit) else ():
-                span = getattr(other, "span", None)
-                if other is edit or span is None or not _within(span, edit.span):
-                    continue
-                if not any(_within(span, part) for part in _kept_parts(edit)):
-                    raise _fault(source, other, "another fix replaces the place of")
-
-
-def _drops(edit: Edit) -> bool:
-    """Whether the code at an edit's span goes, or part of it."""
-    if isinstance(edit, (ReplaceExpression, ReplaceStatement)):
-        return ORIGINAL not in edit.template
-    return isinstance(edit, ReplaceArgument)
-
-
-def _kept_parts(edit: Edit) -> list[Span]:
-    return [span for _, span in edit.parts] if isinstance(edit, ReplaceStatement) else []
-
-
-def _within(inner: Span, outer: Span) -> bool:
-    return outer.start <= inner.start and inner.end <= outer.end
-
-
-def _reject_taken_names(
-    source: Source, tree: ast.Module, edits: Sequence[Edit], helpers: Mapping[str, HelperText]
-) -> None:
-    for module in _modules(edits, helpers):
-        name = module.partition(".")[0]
-        using = [edit for edit in edits if _uses_name(edit, name)]
-        line = taken_at(tree, name, _edited_lines(source, using), module)
-        if line is not None:
-            raise NameTaken(source.shown, name, line)
-
-
-def _uses_name(edit: Edit, name: str) -> bool:
-    """Whether the text that an edit puts in names ``name``."""
-    word = re.compile(rf"\b{re.escape(name)}\b")
-    return any(word.search(text) for text in vars(edit).values() if isinstance(text, str))
-
-
-def _edited_lines(source: Source, edits: Sequence[Edit]) -> list[int]:
-    spans = [span for edit in edits if (span := getattr(edit, "span", None)) is not None]
-    return sorted({source.line_of(span) for span in spans})
-
-
-def _modules(edits: Sequence[Edit], helpers: Mapping[str, HelperText]) -> list[str]:
-    """The modules that edits import, in alphabetical order."""
-    modules: set[str] = set()
-    for edit in edits:
-        if isinstance(edit, AddImport):
-            modules.add(edit.module)
-        elif isinstance(edit, AddHelper):
-            modules.update(helpers[edit.name].imports)
-    return sorted(modules)
 
 
 class _Rewriter(cst.CSTTransformer):
@@ -410,7 +341,7 @@ class _Rewriter(cst.CSTTransformer):
                     named = cst.NamedExpr(target, parenthesised(value, updated, value))
                     updated = updated.with_changes(value=in_parentheses(named))
                 case _:
-                    raise _fault(self._source, edit, "no value is assigned at the place of")
+                    raise fault_of(self._source, edit, "no value is assigned at the place of")
         return updated
 
     def _compound(
@@ -521,7 +452,7 @@ class _Rewriter(cst.CSTTransformer):
     def _part(self, edit: ReplaceStatement, span: Span) -> cst.BaseExpression:
         part = self._parts[span]
         if part is None:
-            raise _fault(self._source, edit, "a part is missing at the place of")
+            raise fault_of(self._source, edit, "a part is missing at the place of")
         return part
 
     def _statement(self, text: str) -> Statement:
@@ -542,7 +473,7 @@ class _Rewriter(cst.CSTTransformer):
         if body:
             body[0] = body[0].with_changes(leading_lines=[*header, *body[0].leading_lines])
             header = []
-        for module in _modules(self._edits, self._helpers):
+        for module in imported_modules(self._edits, self._helpers):
             inserted = add_import(body, module, limit)
             limit += inserted
             self._imports += [module] * inserted
@@ -565,7 +496,7 @@ class _Rewriter(cst.CSTTransformer):
                     return
                 break
         name = function.name.value
-        line = taken_at(self._old, name, _edited_lines(self._source, self._edits))
+        line = taken_at(self._old, name, edited_lines(self._source, self._edits))
         if line is not None:
             raise NameTaken(self._source.shown, name, line)
         add_function(body, function, limit)
