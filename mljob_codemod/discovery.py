@@ -155,7 +155,7 @@ def is_skipped_file(path: Path) -> bool:
         or name.endswith("_test.py")
         or name in ("conftest.py", "setup.py")
         or (name == "conf.py" and path.parent.name in ("doc", "docs", "source"))
-        or (name.startswith(("submit_", "job_entry.")) and _is_generated(path))
+        or is_generated_file(path)
     )
 
 
@@ -253,7 +253,10 @@ def _lines(file: Path) -> Iterable[str]:
         return ()
 
 
-def _is_generated(path: Path) -> bool:
+def is_generated_file(path: Path) -> bool:
+    """Whether this tool made the file."""
+    if not path.name.startswith(("submit_", "job_entry.")):
+        return False
     from mljob_codemod.submission import is_generated  # only where there may be a submission
 
     try:

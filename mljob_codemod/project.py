@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mljob_codemod.analysis.handed_paths import names_of_writers
+from mljob_codemod.discovery import is_generated_file
 from mljob_codemod.errors import InputError
 from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.payload_tree import read_payload
@@ -228,8 +229,8 @@ class Project:
         self, facts: FileFacts, name: ImportedName, search: tuple[Path, ...]
     ) -> Iterator[tuple[Path, Path]]:
         """The local files that one import loads, each with the folder it resolves from."""
-        if name.module.endswith(".*"):
-            yield from self._all_of_package(name.module[:-2], search).items()
+        if name.module.rpartition(".")[2] == "*":
+            yield from self._all_of_package(facts.path, name, search).items()
             return
         target = self.find_module(facts.path, name.level, name.module, search)
         targets = [target]
@@ -240,12 +241,20 @@ class Project:
             yield target
             yield from self._packages_above(*target)
 
-    def _all_of_package(self, dotted: str, search: Sequence[Path]) -> dict[Path, Path]:
+    def _all_of_package(
+        self, importer: Path, name: ImportedName, search: Sequence[Path]
+    ) -> dict[Path, Path]:
         """Every module of a package from which one is imported by a name made at run time."""
-        for base in search:
-            folder = base.joinpath(*dotted.split("."))
+        parts = name.module.split(".")[:-1]
+        bases = [importer.parents[name.level - 1]] if name.level else search
+        for base in bases:
+            folder = base.joinpath(*parts)
             if self._is_folder(folder):
-                return dict.fromkeys(sorted(folder.glob("*.py")), base)
+                files = [
+                    file for file in sorted(folder.glob("*.py")) if not is_generated_file(file)
+                ]
+                root = self._package_root(folder / "__init__.py") if name.level else base
+                return dict.fromkeys(files, root)
         return {}
 
     def _find_packages_above(self, file: Path, root: Path) -> tuple[tuple[Path, Path], ...]:

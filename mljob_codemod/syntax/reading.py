@@ -184,8 +184,11 @@ def _note_imports(tree: ast.Module, facts: FileFacts, text: str) -> set[str]:
                 if node.args and _extends_import_path(node.func):
                     folders.append(_folder_of(node.args[-1]))
                 if name in ("import_module", "__import__") and node.args:
-                    module = _imported_by_name(node.args[0])
-                    found += [(node, ImportedName(module, 0, (), node.lineno))] if module else []
+                    module = _imported_by_name(node)
+                    if module is not None:
+                        rest = module.lstrip(".")
+                        level = len(module) - len(rest)
+                        found.append((node, ImportedName(rest, level, (), node.lineno)))
             case ast.Import():
                 for alias in node.names:
                     found.append((node, ImportedName(alias.name, 0, (), node.lineno)))
@@ -261,18 +264,25 @@ def _folder_of(path: ast.expr) -> str:
     return "/".join([*([".."] * (climbs - 1 if here else climbs)), *steps])
 
 
-def _imported_by_name(argument: ast.expr) -> str | None:
-    """The module that ``import_module`` is given; ``pkg.*`` where the end is known only at run time."""
-    match argument:
-        case ast.Constant(value=str(name)) if not name.startswith("."):
-            return name
-        case ast.JoinedStr(values=[ast.Constant(value=str(start)), *_]) if "." in start:
-            return start.rpartition(".")[0] + ".*"
-        case ast.BinOp(left=ast.Constant(value=str(start)), op=ast.Add() | ast.Mod()) if (
-            "." in start
-        ):
-            return start.rpartition(".")[0] + ".*"
-    return None
+def _imported_by_name(call: ast.Call) -> str | None:
+    """The module that ``import_module`` is given; ``pkg.*`` where the end is known only at run time.
+
+    One that begins with dots is relative to the package that is given, or to the file's own.
+    """
+    match call.args[0]:
+        case ast.Constant(value=str(name)):
+            module = name
+        case (
+            ast.JoinedStr(values=[ast.Constant(value=str(start)), *_])
+            | ast.BinOp(left=ast.Constant(value=str(start)), op=ast.Add() | ast.Mod())
+        ) if "." in start:
+            module = start.rpartition(".")[0] + ".*"
+        case _:
+            return None
+    match call.args[1:]:
+        case [ast.Constant(value=str(package)), *_] if module.startswith("."):
+            return package + module
+    return module
 
 
 def _inside(block: list[ast.stmt]) -> Iterator[ast.AST]:
