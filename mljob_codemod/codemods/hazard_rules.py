@@ -12,9 +12,11 @@ ASKS = Rule(
     Level.WARNING,
     Documentation(
         finds="A call that waits for a person or asks the terminal: `input()`, `getpass`, prompts of click and typer, "
-        "`os.get_terminal_size()`. One whose answer is not used is left out in a job by the fix; any other is an error.",
+        "`os.get_terminal_size()`, `sys.stdin` that is read or looped over, `signal.pause()`. One whose answer is not "
+        "used is left out in a job by the fix; any other is an error.",
         matters="A job has no terminal; its standard input is at its end. `input()` raises EOFError (measured), click "
-        "aborts, and a terminal that is asked for its size is an OSError.",
+        "aborts, and a terminal that is asked for its size is an OSError. `sys.stdin.read()` gives nothing, and no exception "
+        "says so.",
         before="""\
 def main():
     input("Press Enter to start")
@@ -45,8 +47,8 @@ STOPS = Rule(
     "debugger-in-job",
     Level.WARNING,
     Documentation(
-        finds="A call that stops in a debugger or an interpreter: `breakpoint()`, `pdb.set_trace()`, `IPython.embed()`, "
-        "`debugpy.wait_for_client()`.",
+        finds="A call that stops in a debugger or an interpreter: `breakpoint()`, `pdb.set_trace()`, that of a "
+        "debugger's class or of one that inherits from it, `IPython.embed()`, `debugpy.wait_for_client()`.",
         matters="A job has no terminal: a debugger reads the end of the input and ends the script with BdbQuit "
         "(measured), and one that waits for a connection waits for ever.",
         before="""\

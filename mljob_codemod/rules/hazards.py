@@ -42,7 +42,14 @@ class Hazard:
     receivers: tuple[str, ...] = ()
     when: str | None = None
     values: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
+    where: str | None = None
     saved_by: tuple[str, ...] = ()
+
+    @property
+    def libraries(self) -> frozenset[str]:
+        """The top-level modules of what the row is about."""
+        return frozenset(name.partition(".")[0] for name in self.given or self.names)
 
     def has_name(self, qualified_name: str) -> bool:
         """Whether a function of that name is one of the row's."""
@@ -64,6 +71,8 @@ _KEYS: Keys = {
     "receivers": as_texts,
     "when": as_text,
     "values": as_texts,
+    "given": as_texts,
+    "where": as_text,
     "saved-by": as_texts,
 }
 

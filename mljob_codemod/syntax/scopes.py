@@ -130,6 +130,8 @@ class ModuleIndex:
         self.sites: list[Site] = []
         self.sites_by_name: dict[str, list[Site]] = {}
         """The calls by the last name of what is called."""
+        self.loops: list[Site] = []
+        """Loops and comprehensions over what has a name, each as the call of ``iter`` that it begins with."""
         self.attributes: dict[str, list[AttributeAssignment]] = {}
         self.items: list[AttributeAssignment] = []
         self.stars: list[r.ImportFrom] = []
@@ -307,6 +309,7 @@ class _Builder:
                 self.block(orelse, scope, (*guards, Guard(test, False)), loops, main)
             case r.For(target, iterable, body, orelse, _):
                 self.expr(iterable, scope, *under)
+                self.loop(iterable, scope, *under)
                 self.bind(target, "element", iterable, scope, (), *under)
                 self.block(body, scope, guards, True, main)
                 self.block(orelse, scope, guards, loops, main)
@@ -410,6 +413,19 @@ class _Builder:
                 for child in children:
                     self.bind(child, "opaque", value, scope, index, guards, loops, main)
 
+    def loop(
+        self,
+        iterable: r.Expr,
+        scope: Scope,
+        guards: tuple[Guard, ...],
+        loops: bool,
+        main: bool,
+    ) -> None:
+        if isinstance(iterable, (r.Name, r.Attribute)):
+            span = iterable.span
+            call = r.Call(r.Name("iter", span), (r.Argument(iterable, None, "", span),), span)
+            self.index.loops.append(Site("iter", call, scope, guards, loops, self.statement, main))
+
     def several(
         self,
         values: Iterable[r.Expr | None],
@@ -456,6 +472,7 @@ class _Builder:
                 inner = self.open("comprehension", value, scope, main)
                 for target, iterable, tests in clauses:
                     self.expr(iterable, inner, guards, True, main)
+                    self.loop(iterable, inner, guards, True, main)
                     self.bind(target, "element", iterable, inner, (), guards, True, main)
                     self.several(tests, inner, guards, True, main)
                 self.several(results, inner, guards, True, main)
