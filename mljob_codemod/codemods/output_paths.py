@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
+from mljob_codemod.analysis.addresses import addresses
 from mljob_codemod.analysis.default_run import NO_PROBES
 from mljob_codemod.analysis.inputs import RunOnData
 from mljob_codemod.analysis.mentions import mentions_of_results
 from mljob_codemod.analysis.options import RESULT_VARIABLE, Option
 from mljob_codemod.analysis.path_uses import PathUse as Use
 from mljob_codemod.analysis.path_uses import Role, UseFinder
-from mljob_codemod.analysis.path_values import PathValue, Root
+from mljob_codemod.analysis.path_values import PathValue, Root, root_of_text
 from mljob_codemod.analysis.results import (
     OptionResult,
     Place,
@@ -52,6 +54,7 @@ from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.plan import JobPlan
 from mljob_codemod.rules import call_rules
 from mljob_codemod.rules.options import option_rules
+from mljob_codemod.rules.services import service_rules
 from mljob_codemod.syntax import records as r
 from mljob_codemod.syntax.walking import last_name, walk, walk_statements
 
@@ -84,9 +87,22 @@ def paths_of(job: Job) -> Findings:
         modules = [*job.program.modules.values()]
         uses += mentions_of_results(modules, uses, job.exists)
         names = option_rules()
+        services = service_rules()
+        addressed = cache(
+            lambda: addresses(job.program, job.paths, services, call_rules().canonical)
+        )
+        databases = {
+            value.option
+            for use in uses
+            if use.rule.url_prefixes
+            for value in use.values
+            if value.option is not None and value.option.framework == "sys_argv" and not value.text
+        }
         results = ResultFinder(
             uses,
-            is_output_name=lambda option: names.usually_output(option.spelling),
+            is_output_name=lambda option: (
+                names.usually_output(option.spelling) and option not in addressed()
+            ),
             is_never_output=lambda option: names.never_output(option.spelling),
             exists=job.exists,
             defaults=job.paths.default_values,
@@ -95,12 +111,22 @@ def paths_of(job: Job) -> Findings:
             option
             for option in job.options.options
             if not job.reach.is_started_elsewhere(option.scope.function)
+            and not _is_settled_url(job, option)
+            and not (option in databases and option in addressed())
         )
         run = RunOnData(job.program, job.options, job.reach, job.paths, NO_PROBES, gpu=True)
         job.notes["output_paths"] = Findings(results, uses, run)
     found = job.notes["output_paths"]
     assert isinstance(found, Findings)
     return found
+
+
+def _is_settled_url(job: Job, option: Option) -> bool:
+    """Whether the settings' arguments give a URL for an item of ``sys.argv``."""
+    if option.framework != "sys_argv" or option.position is None:
+        return False
+    args = job.settings.job(job.path).args
+    return root_of_text("".join(args[option.position : option.position + 1])) is Root.URL
 
 
 def find(job: Job) -> Iterator[Finding]:

@@ -30,7 +30,7 @@ from mljob_codemod.rules.rows import (
 )
 from mljob_codemod.rules.uses import Condition, as_conditions
 
-_ROWS: Final = {"service", "call", "command", "scheme", "off"}
+_ROWS: Final = {"service", "call", "address", "command", "scheme", "off"}
 
 
 def as_name_patterns(value: object) -> tuple[str, ...]:
@@ -232,6 +232,7 @@ class ServiceRules:
     services: dict[str, Service]
     calls: CallIndex
     off: CallIndex
+    addresses: CallIndex
     commands: tuple[Command, ...]
     schemes: dict[str, Scheme]
     shell: frozenset[str]
@@ -255,6 +256,20 @@ class ServiceRules:
         """The last names of all other calls."""
         shell = {name.rpartition(".")[2] for name in self.shell}
         return frozenset({*self.calls.by_last, *self.off.by_last, *shell})
+
+    def urls_of(self, name: str) -> tuple[Argument, ...]:
+        """The arguments of the call ``name`` that are addresses and no paths."""
+        rows = (*self.addresses.rows_for(name), *self.calls.rows_for(name))
+        return tuple(row.url for row in rows if row.url is not None)
+
+    @cached_property
+    def words_of_urls(self) -> frozenset[str]:
+        """The last names of the calls that ``urls_of`` knows."""
+        found = set(self.addresses.by_last)
+        for word, blocks in self.calls.by_last.items():
+            if any(self.calls.row(block).url is not None for block in blocks):
+                found.add(word)
+        return frozenset(found)
 
     @cached_property
     def words_by_library(self) -> Mapping[str, frozenset[str]]:
@@ -288,7 +303,7 @@ class ServiceRules:
 
     def rows(self) -> Iterator[ServiceCall]:
         """Every row of calls, parsed and validated."""
-        for index in (self.calls, self.off):
+        for index in (self.calls, self.off, self.addresses):
             tables = (*index.by_last.values(), *index.by_library.values())
             for block in {id(each): each for blocks in tables for each in blocks}.values():
                 yield index.row(block)
@@ -332,15 +347,18 @@ def service_rules() -> ServiceRules:
         scheme = build(Scheme, block.parse(), _SCHEME_KEYS, needed, block.fail)
         for name in scheme.schemes:
             schemes.setdefault(name, scheme)
-    calls, off = CallIndex(), CallIndex()
+    calls, off, addresses = CallIndex(), CallIndex(), CallIndex()
     for block in tables["call"]:
         calls.add(block)
     for block in tables["off"]:
         off.add(block)
+    for block in tables["address"]:
+        addresses.add(block)
     return ServiceRules(
         services,
         calls,
         off,
+        addresses,
         tuple(commands),
         schemes,
         frozenset(_as_table(head, "shell").get("names", ())),
