@@ -13,16 +13,19 @@ from pathlib import Path
 from mljob_codemod.checking import Report, check_jobs, is_wanted
 from mljob_codemod.codemods.inserted import HELPERS
 from mljob_codemod.config import Settings
-from mljob_codemod.edits import AddHelper, Edit
+from mljob_codemod.edits import AddHelper, Edit, InsertStatement, ReplaceExpression
 from mljob_codemod.errors import InputError, MljobError, ToolFault
 from mljob_codemod.findings import Finding, Location, Safety
 from mljob_codemod.plan import JobPlan
+from mljob_codemod.project import Project
 from mljob_codemod.source import Source
 from mljob_codemod.submission import (
+    FILE_NAME,
     entry_path,
     kept_notice,
     render_entry,
     render_submission,
+    scripts_of,
     submission_name,
     submission_state,
 )
@@ -99,20 +102,22 @@ def _error_of(plan: JobPlan, report: Report, settings: Settings) -> MljobError |
     return None
 
 
-def _plans_after(
-    plans: Sequence[JobPlan], changes: Sequence[FileChange], report: Report, settings: Settings
-) -> list[JobPlan]:
-    """The plans as a second run makes them of the new files, so that it writes the same ``submit_job.py``.
-
-    Raises ``ToolFault`` when that run would find something to fix.
-    """
+def _project_after(changes: Sequence[FileChange], report: Report) -> Project | None:
+    """What was read, with the new files in the place of the old."""
     if report.project is None or not changes:
-        return list(plans)
+        return report.project
     new = {
         change.path: facts_of(replace(report.sources[change.shown], text=_decoded(change, report)))
         for change in changes
     }
-    project = report.project.with_files(new)
+    return report.project.with_files(new)
+
+
+def _plans_after(plans: Sequence[JobPlan], project: Project, settings: Settings) -> list[JobPlan]:
+    """The plans as a second run makes them of the new files, so that it writes the same ``submit_job.py``.
+
+    Raises ``ToolFault`` when that run would find something to fix.
+    """
     scripts = {facts.shown: facts for facts in project.files.values()}
     sources = {shown: facts.source for shown, facts in scripts.items() if facts.source is not None}
     after = []
@@ -171,7 +176,9 @@ def _change_set(plans: Sequence[JobPlan], report: Report, settings: Settings) ->
         for path, wanted in _edits_by_file(applied).items()
         if (change := _rewritten(report.sources[path], wanted)) is not None
     ]
-    plans = _plans_after(plans, changes, report, settings)
+    project = _project_after(changes, report)
+    if project is not None and changes:
+        plans = _plans_after(plans, project, settings)
     notices = [
         f"{use.path}:{use.line}: reads {use.target}, which the job of a function does not get: read it from a stage"
         for plan in plans
@@ -182,6 +189,9 @@ def _change_set(plans: Sequence[JobPlan], report: Report, settings: Settings) ->
     for plan in plans:
         by_folder.setdefault(_submission_path(plan), []).append(plan)
     for path, members in by_folder.items():
+        if project is not None:
+            members += _submitted_too(path, members, project, settings)
+            members.sort(key=lambda plan: plan.script)
         texts = {path: render_submission(members, settings, path.rpartition("/")[0] or ".")}
         if any(plan.net.used for plan in members):
             texts[entry_path(path)] = render_entry()
@@ -197,13 +207,28 @@ def _change_set(plans: Sequence[JobPlan], report: Report, settings: Settings) ->
     return ChangeSet(scripts, tuple(changes), applied, tuple(notices), tuple(kept))
 
 
+def _submitted_too(
+    path: str, plans: Sequence[JobPlan], project: Project, settings: Settings
+) -> list[JobPlan]:
+    """The plans of other scripts that the file at ``path`` submits already: they were not given this time."""
+    file = Path(path).absolute()
+    try:
+        names = scripts_of(file) if file.name == FILE_NAME and file.exists() else []
+    except InputError:  # it is no submission of ours
+        return []
+    known = {Path(plan.script).absolute() for plan in plans}
+    others = [other for name in names if (other := file.with_name(name)) not in known]
+    scripts = project.files_at(other for other in others if other.is_file())
+    return [checked.plan for checked in check_jobs(project, scripts, settings)]
+
+
 def _edits_by_file(findings: Iterable[Finding]) -> dict[str, list[Edit]]:
-    """The edits of each file. What several jobs find at one place is mended once, for the strictest."""
+    """The edits of each file. What several jobs find at one place is mended once, for the one that asks for most."""
     placed: dict[tuple[str, Location, str], tuple[Edit, ...]] = {}
     for finding in findings:
         for path, wanted in _by_file(finding).items():
             key = (finding.code, finding.location, path)
-            if key not in placed or AddHelper("scratch_path") in wanted:
+            if key not in placed or _strictness(wanted) > _strictness(placed[key]):
                 placed[key] = wanted
     edits: dict[str, dict[Edit, None]] = {}
     for (_, _, path), wanted in placed.items():
@@ -212,6 +237,16 @@ def _edits_by_file(findings: Iterable[Finding]) -> dict[str, list[Edit]]:
         if AddHelper("result_path_in_folder") in each:
             each.pop(AddHelper("result_path"), None)  # the same function, with one parameter less
     return {path: list(each) for path, each in edits.items()}
+
+
+def _strictness(edits: Sequence[Edit]) -> tuple[bool, ...]:
+    """What the edits of one place provide for: writes that a stage refuses, a missing folder, other places nearby."""
+    helpers = [edit.name for edit in edits if isinstance(edit, AddHelper)]
+    makes_folder = any(
+        isinstance(edit, ReplaceExpression) and ", folder=" in edit.template for edit in edits
+    )
+    early = any(isinstance(edit, InsertStatement) for edit in edits)
+    return "scratch_path" in helpers, makes_folder, early, bool(helpers)
 
 
 def _by_file(finding: Finding) -> dict[str, tuple[Edit, ...]]:

@@ -324,6 +324,17 @@ class Project:
             waiting = [facts for facts in waiting if facts not in read]
             reach.callers.update(facts.path for facts in read)
 
+    def files_at(self, paths: Iterable[Path]) -> list[FileFacts]:
+        """The Python files at ``paths``, read now if they were not before; those that cannot be used are left out."""
+        wanted = list(paths)
+        self._read(wanted)
+        found = [self.files[path] for path in wanted]
+        return [
+            facts
+            for facts in found
+            if facts.error is None and facts.source is not None and not facts.source.skipped
+        ]
+
     def _read(self, paths: Iterable[Path]) -> None:
         missing = dict.fromkeys(path for path in paths if path not in self.files)
         for facts in read_files([(path, self._shown(path)) for path in missing]):

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from mljob_codemod.config import JobSettings, Settings
+from mljob_codemod.errors import InputError
 from mljob_codemod.generated_text import INDENT, comment_text, comments, list_field, literal
 from mljob_codemod.plan import Evidence, JobPlan, OutputArgument, RemoteFunction
 from mljob_codemod.rules.payload import payload_rules
@@ -80,6 +81,23 @@ def submission_state(text: str) -> Literal["generated", "edited", "foreign"]:
     # Git may have checked the file out with other line ends: that is no edit.
     first, _, body = text.replace("\r\n", "\n").partition("\n")
     return "generated" if first == f"{_MARKER}{_digest(body)}" else "edited"
+
+
+def scripts_of(submission: Path) -> list[str]:
+    """The scripts that a generated submission offers: the keys of its table, which is never executed here."""
+    import ast
+
+    try:
+        tree = ast.parse(submission.read_bytes())
+    except (OSError, SyntaxError) as error:
+        raise InputError(str(submission), f"cannot be read: {error}") from error
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "JOBS":
+            keys = getattr(node.value, "keys", [])
+            return [str(key.value) for key in keys if isinstance(key, ast.Constant)]
+    raise InputError(
+        str(submission), "was not written by mljob-codemod (it has no table JOBS): rename it"
+    )
 
 
 def kept_notice(state: Literal["edited", "foreign"], path: str) -> str:

@@ -16,8 +16,7 @@ from typing import Any
 from mljob_codemod.account.rows import ask_account, first_line, open_session
 from mljob_codemod.account.sql import string
 from mljob_codemod.errors import InputError, MljobError
-from mljob_codemod.runtime.run import scripts_of
-from mljob_codemod.submission import FILE_NAME, is_generated
+from mljob_codemod.submission import FILE_NAME, is_generated, scripts_of
 
 STATE = Path(".mljob") / "jobs.json"
 """Where a project remembers its jobs, relative to its folder."""

@@ -26,7 +26,7 @@ from mljob_codemod.runtime.outcome import Rewritten, RunResult, read_outcome
 from mljob_codemod.runtime.outside import compare_outside
 from mljob_codemod.runtime.pool import Pool, PoolOptions
 from mljob_codemod.runtime.sandbox import REPEATABLE
-from mljob_codemod.submission import FILE_NAME
+from mljob_codemod.submission import FILE_NAME, scripts_of
 
 _ACCOUNT = Path(__file__).with_name("local_account")
 _NOT_COPIED = shutil.ignore_patterns(
@@ -237,23 +237,6 @@ def _submit(
         raise MljobError(f"the job cannot be submitted: {last[-1]}")
     told = json.loads((account / "report.json").read_text("utf-8"))
     return read_outcome(plan, told, pool.ran[told["id"]], account, rewritten)
-
-
-def scripts_of(submission: Path) -> list[str]:
-    """The scripts that a generated submission offers: the keys of its table, which is never executed here."""
-    import ast
-
-    try:
-        tree = ast.parse(submission.read_bytes())
-    except (OSError, SyntaxError) as error:
-        raise InputError(str(submission), f"cannot be read: {error}") from error
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "JOBS":
-            keys = getattr(node.value, "keys", [])
-            return [str(key.value) for key in keys if isinstance(key, ast.Constant)]
-    raise InputError(
-        str(submission), "was not written by mljob-codemod (it has no table JOBS): rename it"
-    )
 
 
 def _keep_artifacts(base: Path, outcome: RunResult, target: Path) -> None:
