@@ -86,9 +86,7 @@ def _parser_calls(program: Program, module: ModuleIndex) -> list[tuple[str, Scop
     found = []
     for site in program.sites_calling(_may_parse, (module,)):
         for entity in program.entities(site.call.func, site.scope):
-            if not isinstance(entity, External) or (
-                site.in_main_guard and module is not program.script
-            ):
+            if not isinstance(entity, External) or program.runs_elsewhere(site):
                 continue
             kind = _BY_NAME.get(entity.name)
             library, _, name = entity.name.partition(".")
@@ -113,7 +111,7 @@ def _runs(program: Program, scope: Scope, depth: int = 0) -> bool:
         _runs(program, site.scope, depth + 1)
         for site in program.callers(Definition(function.node, function.parent))
         if site.scope.function is not function
-        and (not site.in_main_guard or site.scope.module is program.script)
+        and not program.runs_elsewhere(site)
         and (site.scope.function is not None or site.scope.module is program.script)
     )
 

@@ -85,6 +85,10 @@ class Program:
         for module in self.modules.values():
             yield from module.sites
 
+    def runs_elsewhere(self, site: Site) -> bool:
+        """Whether a call stands under the main guard of another module than the script, so that no job comes to it."""
+        return site.in_main_guard and site.scope.module is not self.script
+
     def sites_named(self, name: str) -> Sequence[Site]:
         """The calls whose function's last name is ``name``."""
         return self._sites_by_name.get(name, ())
@@ -478,6 +482,8 @@ class Program:
             return
         assert binding.scope.parent is not None
         sites = self.callers(Definition(owner, binding.scope.parent))
+        # Where nothing else is seen to call it, what another script would pass is better than nothing.
+        sites = tuple(site for site in sites if not self.runs_elsewhere(site)) or sites
         defaulted = not sites
         if param.kind == "*":
             for site in sites:

@@ -30,7 +30,7 @@ class Reachability:
 
     def is_reached(self, site: Site) -> bool:
         """Whether a run can come to ``site`` at all."""
-        if site.in_main_guard and site.scope.module is not self._program.script:
+        if self._program.runs_elsewhere(site):
             return False
         function = site.scope.function
         return function is None or function in self._reached
@@ -47,10 +47,8 @@ class Reachability:
             self._started_elsewhere[function] = False  # recursion is no other start
             assert function.parent is not None
             sites = self._program.callers(Definition(function.node, function.parent))
-            script = self._program.script
             self._started_elsewhere[function] = bool(sites) and all(
-                (site.in_main_guard and site.scope.module is not script)
-                or self.is_started_elsewhere(site.scope.function)
+                self._program.runs_elsewhere(site) or self.is_started_elsewhere(site.scope.function)
                 for site in sites
             )
         return self._started_elsewhere[function]

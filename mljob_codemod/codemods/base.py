@@ -159,4 +159,4 @@ def _can_import(placed: ModuleEdit) -> bool:
 
 def runs_in_job(site: Site, job: Job) -> bool:
     """Whether a call can happen in the job: code under another module's main guard cannot."""
-    return not site.in_main_guard or site.scope.module is job.script
+    return not job.program.runs_elsewhere(site)

@@ -44,6 +44,8 @@ def find_options(
                     for option in find(program, scope.node, scope.parent):
                         table.add(option)
     for site in program.sites_calling(may_declare):
+        if program.runs_elsewhere(site):
+            continue
         for option in options_of_call(program, site, table):
             table.add(option)
             if option.owner is None and option.default is not None:

@@ -22,11 +22,14 @@ def argparse_options(program: Program) -> Iterator[Option]:
     overrides = {
         argument.keyword: argument.value
         for site in program.sites_named("set_defaults")
+        if not program.runs_elsewhere(site)
         for argument in site.call.args
         if argument.keyword is not None
     }
     positions: dict[str, int] = {}
     for site in _declaring_sites(program):
+        if program.runs_elsewhere(site):
+            continue
         strings = tuple(
             argument.value.value
             for argument in site.call.args
