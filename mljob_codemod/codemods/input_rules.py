@@ -28,8 +28,9 @@ OUTSIDE = Rule(
     "input-outside-payload",
     Level.ERROR,
     Documentation(
-        finds="A file of the project that is read, but lies outside the folder that is sent as the payload.",
-        matters="Only the payload's root and what is below it travel with the job.",
+        finds="A file of the project that is read, or that the settings' `args` name, but lies outside the folder that is sent as "
+        "the payload, or is meant from another folder than that one.",
+        matters="Only the payload's root and what is below it travel with the job, and the root is where the job works.",
         by_hand="Set the job's `root` to a folder that holds the script and the file, move the file below the root, or read it "
         "from a table or a stage.",
         reference=_STAGES,

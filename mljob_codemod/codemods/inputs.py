@@ -18,6 +18,7 @@ from mljob_codemod.codemods.base import Job
 from mljob_codemod.codemods.input_rules import ABSENT, ABSOLUTE, LARGE, OUTSIDE
 from mljob_codemod.codemods.input_rules import RULES as RULES
 from mljob_codemod.codemods.output_paths import paths_of
+from mljob_codemod.codemods.settled_arguments import provided_paths
 from mljob_codemod.discovery import shown_path
 from mljob_codemod.findings import Finding, Level, Rule
 from mljob_codemod.plan import JobPlan, PathUse
@@ -60,6 +61,7 @@ def inputs_of(job: Job) -> list[Input]:
 
 def find(job: Job) -> Iterator[Finding]:
     """Findings about inputs that a job will not have; one for each path."""
+    yield from _settled_findings(job)
     told: set[str] = set()
     for found in inputs_of(job):
         target = _target(found)
@@ -75,6 +77,35 @@ def find(job: Job) -> Iterator[Finding]:
             yield _finding(job, ABSOLUTE, found, text, level)
         else:
             yield from _relative_findings(job, found, target)
+
+
+def _settled_findings(job: Job) -> Iterator[Finding]:
+    """Findings about files that the settings' arguments name and that a job does not find by the same path."""
+    root = Path(job.plan.root).resolve()
+    for target in provided_paths(job):
+        if (root / target).exists() and (root / target).resolve().is_relative_to(root):
+            continue
+        starts = (job.path.parent, job.root, Path.cwd())
+        start = next(start for start in starts if (start / target).exists())
+        text = (
+            f"{target} in the settings' arguments is meant from {shown_path(start)}, but a job works in the folder that is "
+            f"sent, {shown_path(root)}"
+        )
+        # A name alone may be that of anything.
+        level = None if "/" in target or "." in target else Level.NOTE
+        file = job.settings.file or job.path
+        yield job.finding_at(OUTSIDE, file, _line_of(job, target, file), text, level=level)
+
+
+def _line_of(job: Job, text: str, file: Path) -> int:
+    """The first line of the settings file that holds ``text`` below the name of the script."""
+    found = 0
+    with suppress(OSError):
+        lines = file.read_text("utf-8", "replace").splitlines()
+        for wanted in (job.path.name, text):
+            rest = enumerate(lines[found:], start=found + 1)
+            found = next((number for number, line in rest if wanted in line), found)
+    return max(found, 1)
 
 
 def _relative_findings(job: Job, found: Input, target: str) -> Iterator[Finding]:
@@ -155,20 +186,17 @@ def describe(job: Job, plan: JobPlan) -> None:
         unique.setdefault((entry.path, entry.line), entry)
     plan.local_inputs += unique.values()
     plan.present += filter(job.exists, dict.fromkeys(_may_be_there(job)))
+    plan.present += provided_paths(job)
 
 
 def _may_be_there(job: Job) -> Iterator[str]:
-    """Paths that a run downloads to where they are not there, and those that the settings pass to the script."""
+    """Paths that a run downloads to where they are not there."""
     paths = paths_of(job)
     for use in paths.uses:
         if use.role is Role.WRITE and is_cache(use) and paths.run.comes_to(use.site):
             for value in use.values:
                 if value.root is Root.LITERAL and normal(value.text) != ".":
                     yield value.text
-    for argument in job.settings.job(job.path).args:
-        path = argument.partition("=")[2] if argument.startswith("--") else argument
-        if path and normal(path) != "." and not path.startswith("/"):
-            yield path
 
 
 def _path_use(job: Job, found: Input) -> PathUse:
