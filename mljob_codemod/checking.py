@@ -6,6 +6,7 @@ import os
 import os.path
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import field
 from functools import cache
 from pathlib import Path
@@ -22,11 +23,12 @@ from mljob_codemod.findings import Finding
 from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.net import net_of
 from mljob_codemod.plan import Evidence, JobPlan
+from mljob_codemod.processes import in_processes, worker_count
 from mljob_codemod.project import Project, Reach, ReachModules
 from mljob_codemod.rules.extensions import use_extensions
 from mljob_codemod.settling import settle
 from mljob_codemod.source import Source
-from mljob_codemod.syntax.reading import FileFacts, read_files, worker_count
+from mljob_codemod.syntax.reading import FileFacts, read_files
 from mljob_codemod.syntax.scopes import ModuleIndex
 
 Progress = Callable[[int, int], None]
@@ -98,13 +100,9 @@ def check_jobs(
     project: Project, scripts: Sequence[FileFacts], settings: Settings
 ) -> Iterator[CheckedJob]:
     """Look at each script, in several processes where there are many and processes can be forked."""
-    workers = worker_count()
-    if len(scripts) < PARALLEL_FROM or workers < 2 or not hasattr(os, "fork"):
+    if len(scripts) < PARALLEL_FROM or worker_count() < 2 or not hasattr(os, "fork"):
         yield from (_checked(project, script, settings) for script in scripts)
         return
-    import multiprocessing  # these cost a tenth of a small file's check
-    from concurrent.futures import ProcessPoolExecutor
-
     for script in scripts:
         project.reach(script)  # reads what is imported from elsewhere, for all processes
     # What is learned of modules while the widest script is looked at is shared by the processes forked then.
@@ -112,13 +110,10 @@ def check_jobs(
     first = _checked(project, widest, settings)
     others = [script.path for script in scripts if script is not widest]
     _forked.append((project, settings))
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"))
     try:
-        chunk = max(1, len(others) // (workers * 4))
-        checked = pool.map(_check_forked, others, chunksize=chunk)
-        yield from (first if script is widest else next(checked) for script in scripts)
+        with closing(in_processes(_check_forked, others, fork=True)) as checked:
+            yield from (first if script is widest else next(checked) for script in scripts)
     finally:
-        pool.shutdown(cancel_futures=True)
         _forked.pop()
 
 

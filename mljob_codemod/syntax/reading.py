@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import ast
 import gc
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mljob_codemod.errors import InputError
 from mljob_codemod.lazy_dataclass import dataclass
+from mljob_codemod.processes import in_processes, worker_count
 from mljob_codemod.rules.extensions import extensible, extensions, use_extensions
 from mljob_codemod.source import Source, parse_ast, parse_cst, read_source
 from mljob_codemod.syntax.records import Block
@@ -134,31 +136,25 @@ def read_files(
     """Read many files, in their order, in several processes when that is faster."""
     total = len(files)
     found: list[FileFacts] = []
-    workers = worker_count()
-    if total < PARALLEL_FROM or workers < 2:
+    if total < PARALLEL_FROM or worker_count() < 2:
         for path, shown in files:
             found.append(read_file(path, shown))
             if progress is not None:
                 progress(len(found), total)
         return found
-    paths, names = zip(*files, strict=True)
-    chunk = max(1, min(16, total // (workers * 4)))
-    from concurrent.futures import ProcessPoolExecutor  # costs a tenth of a small file's check
-
     import mljob_codemod.syntax.visitor  # noqa: F401 - LibCST with it, which forked workers then share
 
     _trigger_words()
-    with ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(extensions(),)) as pool:
-        for facts in pool.map(read_file, paths, names, chunksize=chunk):
+    with closing(in_processes(_read_named, files, partial(_start_worker, extensions()))) as read:
+        for facts in read:
             found.append(facts)
             if progress is not None:
                 progress(len(found), total)
     return found
 
 
-def worker_count() -> int:
-    """How many processes share work that many files or scripts are."""
-    return min(os.cpu_count() or 1, 8)
+def _read_named(file: tuple[Path, str]) -> FileFacts:
+    return read_file(*file)
 
 
 def _start_worker(rule_files: Sequence[Path]) -> None:
