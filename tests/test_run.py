@@ -50,7 +50,7 @@ def test_an_unconverted_project_runs_in_a_copy(
         "outputs/metrics.json",
         "outputs/model.joblib",
     }
-    assert outcome["differences"] == outcome["lost"] == []
+    assert outcome["differences"] == outcome["lost"] == outcome["diagnosis"] == []
     assert "accuracy 0.833" in errors
     assert (project / "out" / "outputs" / "metrics.json").exists()
     shutil.rmtree(project / "out")
@@ -119,6 +119,11 @@ def test_a_failing_script_fails_the_command_and_is_explained(
     text = capsys.readouterr().out
     assert f"job        {job_status}" in text
     assert cause in text
+    _, outcome, _ = run(capsys, "train.py")
+    causes = outcome["diagnosis"]
+    assert ("Cause: " in text) is bool(causes)
+    assert all(f": {each['cause']}\n" in text for each in causes[:3])
+    assert all(f"  Remedy: {each['remedy']}" in text for each in causes[:3])
 
 
 def test_files_outside_the_result_path_are_told(

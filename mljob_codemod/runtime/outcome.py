@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mljob_codemod.diagnosis import Diagnosis, diagnose
 from mljob_codemod.plan import JobPlan
 from mljob_codemod.runtime.pool import Ran
 from mljob_codemod.submission import ENTRY_NAME
@@ -87,8 +88,14 @@ class RunResult:
     def went_well(self) -> bool:
         return self.status == "DONE" and not self.differences
 
+    @property
+    def diagnosis(self) -> list[Diagnosis]:
+        """The causes of a failure that the log shows, the error behind it, the likeliest first."""
+        return [] if self.status == "DONE" else diagnose(f"{self.log}\n{self.error or ''}")
+
     def as_json(self) -> str:
-        return json.dumps({"version": 1, **asdict(self)}, indent=2)
+        causes = [asdict(each) for each in self.diagnosis]
+        return json.dumps({"version": 1, **asdict(self), "diagnosis": causes}, indent=2)
 
 
 Rewritten = Mapping[str, tuple[bytes, bytes]]

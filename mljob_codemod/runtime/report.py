@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from mljob_codemod.diagnosis import diagnose, render_diagnosis
+from mljob_codemod.diagnosis import render_diagnosis
 from mljob_codemod.runtime.outcome import Artifact, Nodes, RunResult
 
 _BEGIN, _END = "ML job started", "ML job finished"
@@ -101,8 +101,7 @@ def _lines(outcome: RunResult) -> Iterator[str]:
     if not well:
         yield ""
         yield _failure(outcome)
-        causes = diagnose(f"{outcome.log}\n{outcome.error or ''}")
-        if causes:
+        if causes := outcome.diagnosis:
             yield ""
             yield render_diagnosis(causes).rstrip("\n")
 
