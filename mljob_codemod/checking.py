@@ -23,7 +23,7 @@ from mljob_codemod.findings import Finding
 from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.net import net_of
 from mljob_codemod.plan import Evidence, JobPlan
-from mljob_codemod.processes import in_processes, worker_count
+from mljob_codemod.processes import CAN_FORK, in_processes, worker_count
 from mljob_codemod.project import Project, Reach, ReachModules
 from mljob_codemod.rules.extensions import use_extensions
 from mljob_codemod.settling import settle
@@ -100,7 +100,7 @@ def check_jobs(
     project: Project, scripts: Sequence[FileFacts], settings: Settings
 ) -> Iterator[CheckedJob]:
     """Look at each script, in several processes where there are many and processes can be forked."""
-    if len(scripts) < PARALLEL_FROM or worker_count() < 2 or not hasattr(os, "fork"):
+    if len(scripts) < PARALLEL_FROM or worker_count() < 2 or not CAN_FORK:
         yield from (_checked(project, script, settings) for script in scripts)
         return
     for script in scripts:
@@ -111,7 +111,7 @@ def check_jobs(
     others = [script.path for script in scripts if script is not widest]
     _forked.append((project, settings))
     try:
-        with closing(in_processes(_check_forked, others, fork=True)) as checked:
+        with closing(in_processes(_check_forked, others)) as checked:
             yield from (first if script is widest else next(checked) for script in scripts)
     finally:
         _forked.pop()

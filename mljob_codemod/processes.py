@@ -10,6 +10,7 @@ from typing import TypeVar
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+CAN_FORK = hasattr(os, "fork")
 _LARGEST_CHUNK = 8
 """An interrupt waits for the chunks that are being worked on."""
 
@@ -23,19 +24,18 @@ def in_processes(
     function: Callable[[_Item], _Result],
     items: Sequence[_Item],
     prepare: Callable[[], None] | None = None,
-    *,
-    fork: bool = False,
 ) -> Generator[_Result, None, None]:
     """What ``function`` makes of each item, in their order, in processes that ``prepare`` makes ready.
 
-    With ``fork`` they share what this process has read; else they are started as the platform does.
+    Where ``CAN_FORK``, they share what this process has read, and do not import the program that calls this once
+    more, which without a main guard would begin its own work again.
     """
     # These cost a tenth of a small file's check.
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
     workers = worker_count()
-    context = multiprocessing.get_context("fork") if fork else None
+    context = multiprocessing.get_context("fork") if CAN_FORK else None
     pool = ProcessPoolExecutor(workers, context, _start, (prepare,))
     try:
         chunk = max(1, min(_LARGEST_CHUNK, len(items) // (workers * 4)))

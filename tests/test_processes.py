@@ -10,12 +10,11 @@ import sys
 import textwrap
 from pathlib import Path
 
-import pytest
-
 from mljob_codemod.processes import in_processes
 
 _SCRIPT = """
-    import os, signal
+    import multiprocessing, os, signal
+    multiprocessing.set_start_method('spawn')
     from mljob_codemod.processes import in_processes
 
     def work(item):
@@ -23,12 +22,11 @@ _SCRIPT = """
             ACTION
         return bytes(1_000_000)
 
-    if __name__ == "__main__":
-        try:
-            for _ in in_processes(work, range(40), fork=FORK):
-                pass
-        except KeyboardInterrupt:
-            print("interrupted")
+    try:
+        for _ in in_processes(work, range(40)):
+            pass
+    except KeyboardInterrupt:
+        print("interrupted")
 """
 
 
@@ -42,25 +40,23 @@ def test_results_come_in_the_order_of_the_items() -> None:
     assert list(in_processes(_text, items)) == [str(item) for item in items]
 
 
-@pytest.mark.parametrize("fork", [True, False])
-def test_an_interrupt_from_the_terminal_ends_all_processes(tmp_path: Path, fork: bool) -> None:
-    output, status = _run(tmp_path, "os.killpg(os.getpgid(0), signal.SIGINT)", fork)
+def test_an_interrupt_from_the_terminal_ends_all_processes(tmp_path: Path) -> None:
+    output, status = _run(tmp_path, "os.killpg(os.getpgid(0), signal.SIGINT)")
 
     assert output == "interrupted\n"
     assert status == 0
 
 
-@pytest.mark.parametrize("fork", [True, False])
-def test_workers_end_with_a_process_that_is_killed(tmp_path: Path, fork: bool) -> None:
-    _, status = _run(tmp_path, "os.kill(os.getppid(), signal.SIGKILL)", fork)
+def test_workers_end_with_a_process_that_is_killed(tmp_path: Path) -> None:
+    _, status = _run(tmp_path, "os.kill(os.getppid(), signal.SIGKILL)")
 
     assert status == -signal.SIGKILL
 
 
-def _run(folder: Path, action: str, fork: bool) -> tuple[str, int]:
+def _run(folder: Path, action: str) -> tuple[str, int]:
     """Output and exit status of a script one of whose workers does ``action``; fails while a process of it is left."""
     script = folder / "work.py"
-    script.write_text(textwrap.dedent(_SCRIPT).replace("ACTION", action).replace("FORK", str(fork)))
+    script.write_text(textwrap.dedent(_SCRIPT).replace("ACTION", action))
     process = subprocess.Popen(
         [sys.executable, str(script)],
         stdout=subprocess.PIPE,
