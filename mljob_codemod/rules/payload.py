@@ -82,7 +82,7 @@ def _as_token(row: object) -> Token:
         raise ValueError('must be { begins = ["start", …], then = "pattern" }')
     begins = as_texts(row["begins"])
     # "\n-----BEGIN" in a JSON file has a letter before the hyphens.
-    starts = "|".join(rf"\b{start}" if start[0].isalnum() else start for start in begins)
+    starts = "|".join((r"\b" if start[0].isalnum() else "") + re.escape(start) for start in begins)
     return Token(begins, re.compile(f"(?:{starts}){as_text(row['then'])}"))
 
 
