@@ -27,6 +27,7 @@ from mljob_codemod.config import (
     common_folder,
     load_settings,
     matches_rule,
+    settings_error,
 )
 from mljob_codemod.errors import InputError, MljobError, ToolFault
 
@@ -365,9 +366,13 @@ def _settings(paths: Sequence[Path], options: dict[str, Any]) -> Settings:
         from mljob_codemod.codemods import all_rules
 
         rules = all_rules()
-        for choice in (*settings.select, *settings.ignore):
-            if not any(matches_rule([choice], rule.code, rule.name) for rule in rules):
-                raise click.UsageError(_no_rule(choice))
+        for key in ("select", "ignore"):
+            for choice in getattr(settings, key):
+                if any(matches_rule([choice], rule.code, rule.name) for rule in rules):
+                    continue
+                if key in given:
+                    raise click.UsageError(_no_rule(choice))
+                raise settings_error(settings, key, _no_rule(choice))
     return settings
 
 

@@ -394,6 +394,13 @@ def _read_settings(path: Path, table: Mapping[str, Any] | None, keys: tuple[str,
     return Settings(**values, file=path)
 
 
+def settings_error(settings: Settings, key: str, message: str) -> ConfigError:
+    """What is wrong with the value that the settings file has for ``key``, with its line."""
+    assert settings.file is not None
+    table = () if settings.file.name == "mljob.toml" else TABLE
+    return _Reader(settings.file).fail((*table, key), message)
+
+
 def _toml_type(value: object) -> str:
     """What TOML calls the type of ``value``."""
     if isinstance(value, list) and value:

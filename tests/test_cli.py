@@ -193,6 +193,21 @@ def test_errors_in_the_settings_are_one_line(fake: Engine, run: Run) -> None:
     assert outcome.err == "error: mljob.toml:2: unknown setting 'stge'; did you mean 'stage'?\n"
 
 
+@pytest.mark.parametrize(
+    ("name", "table"), [("mljob.toml", ""), ("pyproject.toml", "[tool.mljob-codemod]")]
+)
+def test_a_rule_that_the_settings_misname_is_told_with_its_place(
+    fake: Engine, run: Run, name: str, table: str
+) -> None:
+    Path(name).write_text(f'{table}\nignore = ["lost-return-valu"]\n')
+    outcome = run("check")
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err == (
+        f"error: {name}:2: no rule 'lost-return-valu'; did you mean lost-return-value? "
+        "`mljob-codemod rules` lists all\n"
+    )
+
+
 def test_apply_writes_and_says_what_comes_next(fake: Engine, run: Run) -> None:
     pending(fake)
     outcome = run("apply", "train.py")
