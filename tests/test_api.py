@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,7 +14,9 @@ import mljob_codemod
 from mljob_codemod import checking
 from mljob_codemod.config import load_settings
 from mljob_codemod.errors import ConfigError
+from mljob_codemod.syntax import reading
 
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 SCRIPT = """\
 def main():
     return 1
@@ -83,6 +86,35 @@ def test_many_scripts_are_looked_at_in_several_processes_with_the_same_outcome(
     assert together.jobs == alone.jobs
     assert together.sources.keys() == alone.sources.keys()
     assert {finding.code for finding in together.findings} == {"MLJ104", "MLJ202"}
+
+
+def test_scripts_of_all_concerns_fare_alike_in_one_process_and_in_several(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("rules.toml").write_text(
+        '[[writer]]\nnames = ["acme.keep"]\nargument = [0, "path"]\nsource = "our wiki"\n'
+    )
+    Path("mljob.toml").write_text('extend_rules = ["rules.toml"]\n')
+    Path("own.py").write_text("import acme\n\nacme.keep('own.txt')\n")
+    for concern in sorted(FIXTURES.iterdir()):
+        for case in sorted(concern.glob("*/before"))[:2]:
+            shutil.copytree(case, tree / concern.name / case.parent.name)
+    together, applied_together = mljob_codemod.check(), mljob_codemod.apply(write=False)
+    assert len(together.jobs) > checking.PARALLEL_FROM
+    assert together.files > reading.PARALLEL_FROM
+    monkeypatch.setattr(checking, "PARALLEL_FROM", 1000)
+    monkeypatch.setattr(reading, "PARALLEL_FROM", 1000)
+    alone, applied_alone = mljob_codemod.check(), mljob_codemod.apply(write=False)
+    assert "own.py" in {
+        found.location.path for found in together.findings if found.code == "MLJ202"
+    }
+    for one, other in ((together, alone), (applied_together.report, applied_alone.report)):
+        assert one.findings == other.findings
+        assert one.jobs == other.jobs
+        assert list(map(str, one.errors)) == list(map(str, other.errors))
+        assert one.sources.keys() == other.sources.keys()
+    assert applied_together.change_sets == applied_alone.change_sets
+    assert list(map(str, applied_together.errors)) == list(map(str, applied_alone.errors))
 
 
 def test_settings_are_those_of_the_file_or_those_given() -> None:
