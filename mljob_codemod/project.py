@@ -70,6 +70,7 @@ class Project:
         self._exists = cache(Path.is_file)
         self._is_folder = cache(Path.is_dir)
         self._module_file = lru_cache(maxsize=None)(self._find_module_file)
+        self._search_path = cache(self._find_search_path)
         self._package_root = cache(self._find_package_root)
         self._packages_above = cache(self._find_packages_above)
         self.reach = cache(self._find_reach)
@@ -156,8 +157,7 @@ class Project:
                     yield added
                     break
 
-    @cache  # noqa: B019 - a project lives as long as the run
-    def _search_path(self, folder: Path) -> tuple[Path, ...]:
+    def _find_search_path(self, folder: Path) -> tuple[Path, ...]:
         here = Path.cwd()
         top = folder
         for parent in (folder, *folder.parents):

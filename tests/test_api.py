@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,10 @@ import mljob_codemod
 from mljob_codemod import checking
 from mljob_codemod.config import load_settings
 from mljob_codemod.errors import ConfigError
+from mljob_codemod.project import Project
+from mljob_codemod.source import Source
 from mljob_codemod.syntax import reading
+from mljob_codemod.syntax.scopes import ModuleIndex
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 SCRIPT = """\
@@ -115,6 +119,20 @@ def test_scripts_of_all_concerns_fare_alike_in_one_process_and_in_several(
         assert one.sources.keys() == other.sources.keys()
     assert applied_together.change_sets == applied_alone.change_sets
     assert list(map(str, applied_together.errors)) == list(map(str, applied_alone.errors))
+
+
+def test_nothing_that_was_read_outlives_its_report() -> None:
+    kept_by_other_tests = _alive()
+    for case in sorted(FIXTURES.glob("*/*/before"))[::40]:
+        mljob_codemod.apply([case], write=False)
+    gc.collect()
+    known = {id(each) for each in kept_by_other_tests}
+    assert [each for each in _alive() if id(each) not in known] == []
+
+
+def _alive() -> list[object]:
+    """What is made of a project and its files, of all that were read."""
+    return [each for each in gc.get_objects() if isinstance(each, (ModuleIndex, Project, Source))]
 
 
 def test_settings_are_those_of_the_file_or_those_given() -> None:

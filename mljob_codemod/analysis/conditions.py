@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cache
 
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import Guard, ModuleIndex, early_exit
+from mljob_codemod.syntax.scopes import Guard, ModuleIndex, early_exit, kept_with_module
 from mljob_codemod.syntax.walking import blocks_of
 
 
-@cache
+@kept_with_module
 def guards_at(module: ModuleIndex, place: int) -> tuple[Guard, ...] | None:
     """The conditions above ``place`` in its function, the same for all jobs; None where it handles an exception."""
     guards: list[Guard] = []

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
 
 from mljob_codemod.analysis.entries import expressions
 from mljob_codemod.edits import Span
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex
+from mljob_codemod.syntax.scopes import ModuleIndex, kept_with_module
 from mljob_codemod.syntax.walking import walk, walk_statements
 
 _SECRET_NAME = re.compile(
@@ -33,7 +32,7 @@ _PLACEHOLDER = re.compile(
 _SURE_NAMES = re.compile(r"(?:password|passwd|passphrase|passcode|private_key)$")
 
 
-@cache
+@kept_with_module
 def find_credentials(module: ModuleIndex, text: str) -> tuple[tuple[Span, str], ...]:
     """The places of credentials in ``module``, and what each is; the same for all jobs that reach it."""
     if not _may_hold_credentials(text):

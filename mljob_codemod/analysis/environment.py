@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from enum import Enum
-from functools import cache
 
 from mljob_codemod.analysis.names import External, Program, argument_at
 from mljob_codemod.analysis.options import RESULT_VARIABLE
@@ -12,7 +11,7 @@ from mljob_codemod.analysis.path_values import Root
 from mljob_codemod.analysis.values import PathEvaluator
 from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex, Scope
+from mljob_codemod.syntax.scopes import ModuleIndex, Scope, kept_with_module
 from mljob_codemod.syntax.walking import blocks_of, expressions_of, last_name, subexpressions, walk
 
 _READING = {
@@ -71,7 +70,7 @@ def variable_reads(
                         yield VariableRead(value.text, place, expr, node, missing)
 
 
-@cache
+@kept_with_module
 def _candidates(module: ModuleIndex) -> tuple[tuple[r.Expr, _Under], ...]:
     """What may read a variable, by the names it is written with; the same for all jobs that reach the module."""
     names = _READING_NAMES.union(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import field
 from enum import Enum
-from functools import cache
 from typing import NamedTuple
 
 from mljob_codemod.analysis.constants import Device, Value
@@ -28,7 +27,7 @@ from mljob_codemod.rules.calls import call_rules
 from mljob_codemod.rules.compute import ComputeRules, GpuUse, Keyword, Off
 from mljob_codemod.rules.uses import Need, Use, as_conditions
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site
+from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site, kept_with_module
 
 _DEVICE_NAMES = frozenset("device DEVICE Device dev".split())
 _NOT_USES = frozenset(
@@ -421,7 +420,7 @@ def _sign(use: GpuUse, place: Place) -> Sign:
     return Sign(place.module, place.span, place.call, not use.when or use.missing)
 
 
-@cache
+@kept_with_module
 def _keyword_values(
     module: ModuleIndex, names: frozenset[str]
 ) -> tuple[tuple[str, r.Expr, Site | Scope, Span], ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
-from functools import cache
 
 from mljob_codemod.analysis.names import Definition, External, Program
 from mljob_codemod.analysis.path_uses import PathUse, Role
@@ -17,7 +16,7 @@ from mljob_codemod.analysis.path_values import PathValue, Root
 from mljob_codemod.analysis.values import PathEvaluator
 from mljob_codemod.rules import Argument, Reader
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex, Site
+from mljob_codemod.syntax.scopes import ModuleIndex, Site, kept_with_module
 from mljob_codemod.syntax.walking import last_name
 
 _ANY_READER = Reader(
@@ -63,7 +62,7 @@ def library_reads(
                     break
 
 
-@cache
+@kept_with_module
 def _candidates(module: ModuleIndex) -> tuple[tuple[Site, str, tuple[r.Expr, ...]], ...]:
     """Calls that may read, their names, and the arguments that may be paths; the same for all jobs."""
     found = []

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
 
 from mljob_codemod.analysis.path_uses import PathUse, Role
 from mljob_codemod.analysis.path_values import PathValue, Root
 from mljob_codemod.analysis.results import is_cache, normal
 from mljob_codemod.rules import Argument, Reader
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex, Site
+from mljob_codemod.syntax.scopes import ModuleIndex, Site, kept_with_module
 
 _GIVEN_A_RESULT = Reader(
     names=("read",),
@@ -52,7 +51,7 @@ def _is_telling(text: str) -> bool:
     return "<" not in text and "*" not in text and "." in text.rpartition("/")[2].strip(".")
 
 
-@cache
+@kept_with_module
 def _literals(module: ModuleIndex) -> dict[str, list[tuple[Site, r.Const]]]:
     """The strings that calls are given, in lists too, by the path that they would be; the same for all jobs."""
     found: dict[str, list[tuple[Site, r.Const]]] = {}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from fnmatch import fnmatchcase
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -29,7 +29,7 @@ from mljob_codemod.rules.rows import Argument
 from mljob_codemod.rules.services import ServiceCall, ServiceRules
 from mljob_codemod.rules.uses import Condition
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site
+from mljob_codemod.syntax.scopes import ModuleIndex, Scope, Site, kept_with_module
 from mljob_codemod.syntax.walking import last_name, walk, walk_statements
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>|;)]+")
@@ -595,7 +595,7 @@ def _is_joined(expr: r.Expr) -> bool:
     return False
 
 
-@cache
+@kept_with_module
 def _mentions_in(module: ModuleIndex) -> dict[str, set[Scope | None]]:
     """By name, the classes (None: none) of the module in whose code it is used; the same for all jobs."""
     found: dict[str, set[Scope | None]] = {}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import field
-from functools import cache
+from functools import lru_cache
 
 from mljob_codemod.analysis.environment import Missing, VariableRead, variable_reads
 from mljob_codemod.analysis.options import RESULT_VARIABLE, Option
@@ -31,7 +31,7 @@ from mljob_codemod.plan import JobPlan
 from mljob_codemod.rules.cloud import Role as Purpose
 from mljob_codemod.rules.cloud import Variable, cloud_rules
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex, Site
+from mljob_codemod.syntax.scopes import ModuleIndex, Site, kept_with_module
 from mljob_codemod.syntax.walking import expressions_of, walk, walk_statements
 
 
@@ -64,14 +64,14 @@ def _look(job: Job) -> Conventions:
     return known
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _mentions(text: str) -> tuple[bool, bool]:
     """Whether a source mentions a platform's variables, and its folders; the same for all jobs that reach it."""
     rules = cloud_rules()
     return rules.may_name_variables(text), rules.may_name_folders(text)
 
 
-@cache
+@kept_with_module
 def _named_folders(module: ModuleIndex) -> tuple[tuple[ModuleIndex, Span, str], ...]:
     return tuple(_find_named_folders(module))
 

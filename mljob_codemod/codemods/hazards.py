@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import lru_cache
 
 from mljob_codemod.analysis.names import Definition, External, argument_at
 from mljob_codemod.analysis.path_uses import Role
@@ -265,7 +265,7 @@ def _machine_paths(job: Job) -> Iterator[Finding]:
                 yield job.finding(MACHINE_PATH, module, text.span, message)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _names_a_home(text: str) -> bool:
     """Whether a source may hold a path of one machine; the same for all jobs that reach it."""
     return any(start in text for start in ("/home/", "/root/", "Users"))

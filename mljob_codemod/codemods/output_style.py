@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 
 from mljob_codemod.analysis.names import External
 from mljob_codemod.analysis.options import Option
@@ -18,7 +17,7 @@ from mljob_codemod.codemods.edit_builder import EditBuilder, inside_path
 from mljob_codemod.codemods.inserted import is_free
 from mljob_codemod.codemods.output_rules import FIXED_PATH, OPTION_DEFAULT, REQUIRED_OPTION
 from mljob_codemod.syntax import records as r
-from mljob_codemod.syntax.scopes import ModuleIndex, Scope
+from mljob_codemod.syntax.scopes import ModuleIndex, Scope, kept_with_module
 from mljob_codemod.syntax.walking import walk
 
 _PROCESS_LIBRARIES = (
@@ -159,7 +158,7 @@ def _has_own_os(scope: Scope) -> bool:
     return False
 
 
-@cache
+@kept_with_module
 def _string_spans(module: ModuleIndex) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     for site in module.sites:

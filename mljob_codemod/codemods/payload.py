@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 from mljob_codemod.codemods.base import Job
@@ -128,7 +128,7 @@ def _keys(job: Job, tree: PayloadTree) -> Iterator[Finding]:
         yield job.finding_at(KEY_IN_PAYLOAD, path, line, message)
 
 
-@cache
+@lru_cache(maxsize=64)
 def _found_keys(tree: PayloadTree) -> tuple[tuple[Path, int, str], ...]:
     """File, line and kind of each key in a folder; the same for all jobs that send it."""
     return tuple(_find_keys(tree))

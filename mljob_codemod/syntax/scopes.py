@@ -5,16 +5,18 @@ Built once from the records of a module; everything that asks «what is this nam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
-from functools import cached_property
-from typing import NamedTuple, Union
+from functools import cached_property, wraps
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, Union
 
 from mljob_codemod.edits import Span
 from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.syntax import records as r
 from mljob_codemod.syntax.walking import first_name, last_name, subexpressions
 
+_Asked = ParamSpec("_Asked")
+_Answer = TypeVar("_Answer")
 NOWHERE = Span(-1, -1)
 """Of an expression that the source does not write out, such as what ``name += part`` assigns."""
 
@@ -137,6 +139,8 @@ class ModuleIndex:
         self.stars: list[r.ImportFrom] = []
         self.argv: list[ArgvItem] = []
         self.has_main_guard = False
+        self.answers: dict[object, Any] = {}
+        """What was asked about the module by functions that are ``kept_with_module``."""
         _Builder(self).block(body, self.scope, (), False, False)
         for site in self.sites:
             if site.name is not None:
@@ -196,6 +200,23 @@ class ModuleIndex:
             if name is not None:
                 found.setdefault(name, []).append(site)
         return found
+
+
+def kept_with_module(
+    function: Callable[Concatenate[ModuleIndex, _Asked], _Answer],
+) -> Callable[Concatenate[ModuleIndex, _Asked], _Answer]:
+    """Keep what ``function`` answers about a module, for all jobs that reach it and no longer than the module itself."""
+
+    @wraps(function)
+    def kept(module: ModuleIndex, /, *asked: _Asked.args, **named: _Asked.kwargs) -> _Answer:
+        assert not named
+        key = (function, *asked)
+        if key not in module.answers:
+            module.answers[key] = function(module, *asked, **named)
+        answer: _Answer = module.answers[key]
+        return answer
+
+    return kept
 
 
 def _own_names(binding: Binding) -> Iterator[str]:
