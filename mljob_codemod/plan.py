@@ -273,7 +273,8 @@ class JobPlan:
     hardcoded_outputs: list[PathUse] = field(default_factory=list)
     local_inputs: list[PathUse] = field(default_factory=list)
     present: list[str] = field(default_factory=list)
-    """Other paths of the project that a run uses where they are there: downloads, arguments of the settings."""
+    """Other paths of the project that a run uses where they are there: downloads, what it could do without, arguments of
+    the settings."""
     local_modules: list[str] = field(default_factory=list)
     local_imports: list[Evidence] = field(default_factory=list)
     """Where each local module is first imported; ``what`` is the module's path."""

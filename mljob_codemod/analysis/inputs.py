@@ -119,17 +119,26 @@ class InputFinder:
 
     def find(self) -> list[Input]:
         """The inputs in the order of their calls."""
-        found = [
+        found = [entry for entry in self._read if not self._can_do_without(entry)]
+        listed = {normal(entry.target) for entry in found if entry.is_folder}
+        return [entry for entry in found if not self._is_of_a_listing(entry, listed)]
+
+    def present(self) -> list[str]:
+        """The files of the project that the run reads, though it could do without."""
+        found = [entry for entry in self._read if not entry.is_folder]
+        paths = [entry.target for entry in found if self._can_do_without(entry)]
+        return [path for path in dict.fromkeys(paths) if self._exists(path)]
+
+    # Which value is read
+
+    @cached_property
+    def _read(self) -> list[Input]:
+        return [
             entry
             for use in self._uses
             if use.role is Role.READ and self._runs(use.site)
             for entry in self._first_input(use)
-            if not self._can_do_without(entry)
         ]
-        listed = {normal(entry.target) for entry in found if entry.is_folder}
-        return [entry for entry in found if not self._is_of_a_listing(entry, listed)]
-
-    # Which value is read
 
     def _first_input(self, use: PathUse) -> Iterator[Input]:
         for value in use.values:

@@ -102,6 +102,8 @@ class Results:
     options: list[OptionResult] = field(default_factory=list)
     unplaced: list[PathUse] = field(default_factory=list)
     scratch: set[Place] = field(default_factory=set)
+    provided: frozenset[str] = frozenset()
+    """Paths of files of the project that the run writes only where they are missing, and so does not write."""
     folders: dict[Place, str] = field(default_factory=dict)
     """Folders that the script expects to exist, by the place whose writes need them."""
 
@@ -187,7 +189,9 @@ class ResultFinder:
         written = [
             use for use in self._fixed if use.use.role is Role.WRITE and not is_cache(use.use)
         ]
+        results.provided = self._provided_texts(written)
         written_texts = {normal(use.value.text) for use in written if not use.use.makes_folder}
+        written_texts -= results.provided
         results.options = list(self._option_results(options))
         for result in results.options:
             if not any(use.use.role is Role.READ for use in result.uses):
@@ -225,7 +229,7 @@ class ResultFinder:
             place
             for place in by_node.values()
             if any(not use.use.makes_folder and not is_cache(use.use) for use in place.writes)
-            and not self._is_provided(place)
+            and not all(self._is_provided(write) for write in place.writes)
         }
         self._add_related(moved, by_node.values(), written_texts)
         found: list[Place] = []
@@ -239,12 +243,26 @@ class ResultFinder:
                 found.extend(self._split(place, written_texts))
         return [place for place in found if not any(_stands_in_for(each, place) for each in found)]
 
-    def _is_provided(self, place: Place) -> bool:
+    def _is_provided(self, write: Use) -> bool:
         """Whether the project has the file, and the script writes it only where it is missing."""
-        return all(
-            _fills_cache(write, place.uses) and self._exists(write.value.text)
-            for write in place.writes
+        return self._exists(write.value.text) and _fills_cache(
+            write, self._uses_of_path.get(normal(write.value.text), [])
         )
+
+    @cached_property
+    def _uses_of_path(self) -> dict[str, list[Use]]:
+        found: dict[str, list[Use]] = {}
+        for use in self._fixed:
+            found.setdefault(normal(use.value.text), []).append(use)
+        return found
+
+    def _provided_texts(self, written: list[Use]) -> frozenset[str]:
+        """The paths that are written only where the project does not have them, and by no other call."""
+        files = [use for use in written if not use.use.makes_folder]
+        texts = {normal(use.value.text): True for use in files}
+        for use in files:
+            texts[normal(use.value.text)] &= self._is_provided(use)
+        return frozenset(text for text, provided in texts.items() if provided)
 
     def _add_related(
         self, moved: set[Place], all_places: Iterable[Place], written_texts: set[str]

@@ -40,12 +40,17 @@ _TABLES = (
 
 
 def inputs_of(job: Job) -> list[Input]:
-    """The inputs of a job; computed once for ``find`` and ``describe``."""
+    """The inputs of a job."""
+    return _finder(job).find()
+
+
+def _finder(job: Job) -> InputFinder:
+    """What tells inputs; made once for ``find`` and ``describe``."""
     if __name__ not in job.notes:
         paths = paths_of(job)
         known = frozenset(use.site.call for use in paths.uses)
         more = library_reads(job.program, job.paths, paths.run.comes_to, job.exists, known)
-        finder = InputFinder(
+        job.notes[__name__] = InputFinder(
             job.program,
             [*paths.uses, *more],
             paths.results,
@@ -53,9 +58,8 @@ def inputs_of(job: Job) -> list[Input]:
             exists=job.exists,
             defaults=job.paths.default_values,
         )
-        job.notes[__name__] = finder.find()
     found = job.notes[__name__]
-    assert isinstance(found, list)
+    assert isinstance(found, InputFinder)
     return found
 
 
@@ -185,13 +189,14 @@ def describe(job: Job, plan: JobPlan) -> None:
         entry = _path_use(job, found)
         unique.setdefault((entry.path, entry.line), entry)
     plan.local_inputs += unique.values()
-    plan.present += filter(job.exists, dict.fromkeys(_may_be_there(job)))
-    plan.present += provided_paths(job)
+    present = [*_may_be_there(job), *_finder(job).present(), *provided_paths(job)]
+    plan.present += filter(job.exists, dict.fromkeys(present))
 
 
 def _may_be_there(job: Job) -> Iterator[str]:
-    """Paths that a run downloads to where they are not there."""
+    """Paths that a run downloads to, or makes, where they are not there."""
     paths = paths_of(job)
+    yield from sorted(paths.results.provided)
     for use in paths.uses:
         if use.role is Role.WRITE and is_cache(use) and paths.run.comes_to(use.site):
             for value in use.values:

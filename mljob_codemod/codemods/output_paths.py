@@ -291,4 +291,4 @@ def describe(job: Job, plan: JobPlan) -> None:
     plan.output_arguments += [
         library_argument(job, option) for option in job.options.library_options
     ]
-    plan.hardcoded_outputs = hardcoded_outputs(job, found.uses, found.run)
+    plan.hardcoded_outputs = hardcoded_outputs(job, found.uses, found.run, found.results.provided)

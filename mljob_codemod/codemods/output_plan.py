@@ -78,8 +78,10 @@ def _default_text(option: Option, source: Source) -> str | None:
     return source.snippet(option.default.span)
 
 
-def hardcoded_outputs(job: Job, uses: list[Use], run: DefaultRun) -> list[PathUse]:
-    """The paths of results that the source fixes, in the calls that ``run`` makes."""
+def hardcoded_outputs(
+    job: Job, uses: list[Use], run: DefaultRun, provided: frozenset[str]
+) -> list[PathUse]:
+    """The paths of results that the source fixes, in the calls that ``run`` makes; ``provided`` ones are no results."""
     entries: list[tuple[Use, PathValue]] = []
     folders: list[tuple[Use, PathValue]] = []
     cached: list[str] = []
@@ -89,7 +91,11 @@ def hardcoded_outputs(job: Job, uses: list[Use], run: DefaultRun) -> list[PathUs
         if is_cache(use):
             cached += [normal(value.text) for value in use.values if _is_fixed(value)]
             continue
-        fixed = [value for value in use.values if _is_fixed(value) and _stands(value, use, run)]
+        fixed = [
+            value
+            for value in use.values
+            if _is_fixed(value) and normal(value.text) not in provided and _stands(value, use, run)
+        ]
         if not fixed or any(value.root is Root.OPTION or value.components for value in use.values):
             continue
         if run.comes_to(use.site):

@@ -135,7 +135,7 @@ def describe_job(plan: JobPlan) -> list[tuple[str, str]]:
         ("installs", _installed(plan, place)),
         ("reaches", _reached(plan, place)),
         ("writes", _results(plan)),
-        ("reads", [use.target for use in plan.local_inputs]),
+        ("reads", [*(use.target for use in plan.local_inputs), *plan.present]),
         ("net", [_net(plan, place)]),
     ]
     return [(title, printable(_listed(texts))) for title, texts in rows if texts]

@@ -531,6 +531,8 @@ def early_exit(statement: r.Statement) -> Guard | None:
     last = statement.body[-1]
     complains = any(_is_complaint(one) for one in statement.body)
     fails = isinstance(last, r.Raise) or _is_exit(last) or (complains and _is_bare_return(last))
+    while isinstance(last, r.With) and last.body:
+        last = last.body[-1]
     leaves = isinstance(last, r.Return) or (isinstance(last, r.Simple) and last.kind == "Continue")
     return Guard(statement.test, False, fails) if fails or leaves else None
 
