@@ -410,9 +410,11 @@ class _Progress:
     """A progress bar on standard error, once a run on a terminal has lasted a second."""
 
     DELAY = 1.0
+    INTERVAL = 0.1
 
     def __init__(self) -> None:
         self._start = time.monotonic()
+        self._drawn = 0.0
         self._terminal = sys.stderr.isatty()
         self._bar: Progress | None = None
 
@@ -430,10 +432,14 @@ class _Progress:
             from rich.console import Console
             from rich.progress import Progress
 
-            self._bar = Progress(console=Console(stderr=True), transient=True)
+            # No thread that draws it: one that holds a lock when processes are forked holds it in them for ever.
+            self._bar = Progress(console=Console(stderr=True), transient=True, auto_refresh=False)
             self._bar.add_task("Reading", total=total)
             self._bar.start()
-        self._bar.update(self._bar.task_ids[0], completed=done, total=total)
+        now = time.monotonic()
+        draw = done == total or now - self._drawn > self.INTERVAL
+        self._drawn = now if draw else self._drawn
+        self._bar.update(self._bar.task_ids[0], completed=done, total=total, refresh=draw)
 
 
 def apply_command(paths: Sequence[Path], settings: Settings) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -348,6 +350,16 @@ def test_progress_appears_on_a_terminal_after_a_second(
             output += os.read(parent, 65536)
     os.close(parent)
     assert (b"Reading" in output) == shown
+
+
+def test_progress_takes_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr(cli._Progress, "DELAY", 0.0)
+    before = threading.active_count()
+    with cli._Progress() as progress:
+        progress(1, 2)
+        assert threading.active_count() == before
 
 
 def test_help_version_and_module_start(run: Run) -> None:
