@@ -196,6 +196,18 @@ def test_findings_that_two_jobs_share_are_shown_and_counted_once() -> None:
     assert "\n  3 findings as under train.py: MLJ201, MLJ207 (2)\n" in second
 
 
+def test_a_finding_that_another_job_has_otherwise_is_shown_with_both() -> None:
+    fixed, noted = finding("MLJ201", 5, (2, 9)), finding("MLJ207", 1, (1, 7), Level.NOTE, None)
+    left = replace(fixed, job="b.py", fix=None)
+    warned = replace(noted, job="b.py", level=Level.WARNING)
+    report = Report((fixed, noted, left, warned), (PLAN, replace(PLAN, script="b.py")), (), 1)
+    _, _, second = render_findings(report, "apply").partition("\nb.py\n")
+    assert "as under" not in second
+    assert "MLJ201 a message" in second
+    assert "left to you: mljob-codemod explain MLJ201" in second
+    assert "MLJ207 a message" in second
+
+
 def test_a_shared_finding_is_shown_again_where_its_fix_is_blocked() -> None:
     shared = finding("MLJ201", 5, (2, 9), path="common.py")
     plans = (PLAN, replace(PLAN, script="b.py", local_modules=["bad.py"]))

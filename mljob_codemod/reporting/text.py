@@ -90,7 +90,9 @@ def render_findings(
             safe = finding.fix is None or finding.fix.safety is Safety.SAFE
             notes = ["safe"] if safe else ["unsafe", *conditions]
             notes += [f"not {blocked[script]}"] if script in blocked else []
-            key = (finding.code, finding.location, finding.message, *notes)
+            title = None if finding.fix is None else finding.fix.title
+            place = (finding.code, finding.location)
+            key = (*place, finding.level, finding.message, title, *notes)
             first = shown.setdefault(key, script)
             if first == script:
                 lines += ["", *_finding_lines(finding, sources, paint, ", ".join(notes))]
