@@ -9,13 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mljob_codemod.errors import InputError
+from mljob_codemod.requirements.pip_files import read_requirements
 from mljob_codemod.runtime import environments
-from mljob_codemod.runtime.environments import (
-    EnvironmentFailure,
-    job_python,
-    read_requirements,
-)
+from mljob_codemod.runtime.environments import EnvironmentFailure, job_python
 
 PYTHON = Path(sys.executable)
 
@@ -153,22 +149,46 @@ def test_interpreter_that_does_not_run_is_an_error(tmp_path: Path) -> None:
         job_python([], broken, tmp_path / "cache", lambda text: None)
 
 
-def test_requirements_include_other_files(tmp_path: Path) -> None:
+def test_requirements_are_read_as_pip_gets_them(tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()
     (tmp_path / "requirements.txt").write_text(
-        "# packages\nnumpy>=1.20  # arrays\n-r more/base.txt\n\npandas[excel] \\\n  >=2\n"
+        "# packages\nnumpy>=1.20  # arrays\n-r more/base.txt\n\npandas[excel] \\\n  >=2\n-r https://a.example/r.txt\n"
+        "--extra-index-url https://b.example/simple\n-c more/upper.txt\na==1 --hash=sha256:0\n-r more/base.txt\n"
     )
     (tmp_path / "more" / "base.txt").write_text("--requirement=deep.txt\nscipy\n")
     (tmp_path / "more" / "deep.txt").write_text("click @ https://example.org/a.whl#sha256=0\n")
-    assert read_requirements(tmp_path / "requirements.txt") == [
+    (tmp_path / "more" / "upper.txt").write_text("numpy<2\n-c lower.txt\n")
+    (tmp_path / "more" / "lower.txt").write_text("scipy>1\n")
+    found = read_requirements(tmp_path / "requirements.txt")
+    assert found.lines == [
         "numpy>=1.20",
         "click @ https://example.org/a.whl#sha256=0",
         "scipy",
-        "pandas[excel]    >=2",
+        "pandas[excel]   >=2",
+        "-r https://a.example/r.txt",
+        "--extra-index-url https://b.example/simple",
+        "a==1 --hash=sha256:0",
     ]
+    assert found.constraints == ["numpy<2", "scipy>1"]
 
 
-def test_missing_requirements_are_named(tmp_path: Path) -> None:
+def test_constraints_hold(tmp_path: Path, installer: str) -> None:
+    for version in ("1.0", "2.0"):
+        make_wheel(tmp_path / "wheels", "fresh_one", version)
+    (tmp_path / "upper.txt").write_text("fresh_one<2\n")
+    (tmp_path / "requirements.txt").write_text(
+        f"--no-index\n--find-links {tmp_path / 'wheels'}\n-c upper.txt\nfresh_one\n"
+    )
+    found = read_requirements(tmp_path / "requirements.txt")
+    cache = tmp_path / "cache"
+    python = job_python(found.lines, PYTHON, cache, lambda text: None, found.constraints)
+    assert run(python, "import fresh_one; print(fresh_one.VERSION)") == "1.0"
+    free = job_python(found.lines, PYTHON, cache, lambda text: None)
+    assert run(free, "import fresh_one; print(fresh_one.VERSION)") == "2.0"
+
+
+def test_a_missing_file_of_requirements_is_named(tmp_path: Path, installer: str) -> None:
     (tmp_path / "requirements.txt").write_text("-r absent.txt\n")
-    with pytest.raises(InputError, match=r"absent\.txt: cannot be read"):
-        read_requirements(tmp_path / "requirements.txt")
+    lines = read_requirements(tmp_path / "requirements.txt").lines
+    with pytest.raises(EnvironmentFailure, match=r"absent\.txt"):
+        job_python(lines, PYTHON, tmp_path / "cache", lambda text: None)

@@ -112,6 +112,10 @@ class RequirementFile:
     """Local files and folders that a line names (``-r``, ``-c``, ``-e``, a wheel): file, line, the path."""
     hosts: list[tuple[str, Path, int]] = field(default_factory=list)
     """Hosts that its URLs and index options name."""
+    lines: list[str] = field(default_factory=list)
+    """Of a file in pip's grammar: its lines as pip gets them, those of included files in their places."""
+    constraints: list[str] = field(default_factory=list)
+    """The lines of the files of constraints that it names."""
 
 
 def parse(text: str) -> Requirement | None:

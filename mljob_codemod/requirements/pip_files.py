@@ -29,6 +29,8 @@ _FLAGS = frozenset(
     "--no-index --pre --prefer-binary --require-hashes --use-feature --trusted-host --no-binary"
     " --only-binary --all-releases --only-final --uploaded-prior-to".split()
 )
+_INCLUDES = {"-r": False, "--requirement": False, "-c": True, "--constraint": True}
+"""Options that name another file, and whether it only constrains."""
 _INDEXES = frozenset({"-i", "--index-url", "--extra-index-url", "--pypi-url"})
 
 
@@ -81,6 +83,8 @@ def _read_line(
     line: str, path: Path, number: int, found: RequirementFile, seen: set[Path], constraint: bool
 ) -> None:
     option = _OPTION.match(line) if line.startswith("-") else None
+    if option is None or option[1] not in _INCLUDES:
+        (found.constraints if constraint else found.lines).append(line)
     if option is None and line.startswith("-"):
         if line not in _FLAGS:
             _refuse(found, path, number, f"`{line}` is no option of requirement files")
@@ -90,8 +94,12 @@ def _read_line(
         return
     name, value = option[1], option[2].strip().strip("\"'")
     match name:
-        case "-r" | "--requirement" | "-c" | "--constraint":
-            _include(value, path, number, found, seen, constraint or name in ("-c", "--constraint"))
+        case _ if name in _INCLUDES:
+            constraint = constraint or _INCLUDES[name]
+            if not _include(value, path, number, found, seen, constraint):
+                # Left to pip: what a URL leads to, or to say that the file is not there.
+                left = line if _URL.match(value) else f"{name} {path.parent / value}"
+                (found.constraints if constraint else found.lines).append(left)
         case "-e" | "--editable":
             _add_requirement(value, path, number, found, constraint)
         case _ if name in _INDEXES or name in ("-f", "--find-links"):
@@ -105,22 +113,24 @@ def _read_line(
 
 def _include(
     value: str, path: Path, number: int, found: RequirementFile, seen: set[Path], constraint: bool
-) -> None:
+) -> bool:
+    """Whether the lines of the file that is included are read, now or before."""
     if _URL.match(value):
         found.hosts.append((_host(value), path, number))
-        return
+        return False
     found.needed.append((path, number, value))
     target = path.parent / value
     try:
         if target.resolve() in seen:
-            return
+            return True
         data = target.read_bytes()
     except OSError:
         message = f"`{value}`, which it names, is not there"
         found.problems.append(Problem(Trouble.MISSING, path, number, message, value))
-        return
+        return False
     seen.add(target.resolve())
     _read(target, data, found, seen, constraint)
+    return True
 
 
 def _add_requirement(

@@ -19,11 +19,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mljob_codemod.errors import InputError, MljobError
+from mljob_codemod.errors import MljobError
 
 _COMPLETE = "complete"
 _LOG = "install.log"
-_REQUIREMENTS = "requirements.txt"
+_REQUIREMENTS, _CONSTRAINTS = "requirements.txt", "mljob-constraints.txt"
 
 _FACTS = """
 import json, os, sys
@@ -31,7 +31,6 @@ folders = [path for path in sys.path if os.path.basename(path) in ("site-package
 print(json.dumps({"version": "%d.%d.%d" % sys.version_info[:3], "folders": folders}))
 """
 
-_NESTED = re.compile(r"(?:-r|--requirement)(?:\s+|=)(?P<file>\S+)|-r(?P<joined>\S+)")
 _WOULD_INSTALL = re.compile(r"Would install (\d+) packages?")
 _ADDED = re.compile(r"^\s*\+ (?P<requirement>.+)$", re.MULTILINE)
 _OWN_FOLDER = "sys._getframe(1).f_locals['sitedir']"
@@ -42,32 +41,19 @@ class EnvironmentFailure(MljobError):
     """Packages cannot be installed; the message ends with the file that tells all."""
 
 
-def read_requirements(file: Path) -> list[str]:
-    """The lines of a `requirements.txt`, with the files that it includes put in their places."""
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(str(file), f"cannot be read: {error}") from None
-    lines: list[str] = []
-    for line in text.replace("\\\n", " ").splitlines():
-        wanted = re.sub(r"(^|\s+)#.*", "", line).strip()
-        nested = _NESTED.fullmatch(wanted)
-        if nested:
-            lines += read_requirements(file.parent / (nested["file"] or nested["joined"]))
-        elif wanted:
-            lines.append(wanted)
-    return lines
-
-
 def job_python(
-    requirements: Sequence[str], base: Path, cache: Path, say: Callable[[str], None]
+    requirements: Sequence[str],
+    base: Path,
+    cache: Path,
+    say: Callable[[str], None],
+    constraints: Sequence[str] = (),
 ) -> Path:
     """The interpreter of an environment that has `requirements` and what the interpreter `base` has.
 
-    Environments are kept below `cache`; `say` is told when one is made.
+    Both are lines as pip gets them. Environments are kept below `cache`; `say` is told when one is made.
     """
     python = _Base.of(base)
-    folder = cache / "environments" / _key(requirements, python)
+    folder = cache / "environments" / _key(requirements, constraints, python)
     interpreter = folder / "bin" / "python"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _locked(folder.with_suffix(".lock")):
@@ -76,7 +62,7 @@ def job_python(
             _make(folder, python)
             if requirements:
                 say(f"installing {_named(requirements)}")
-                _install(requirements, folder, python)
+                _install(requirements, constraints, folder, python)
             (folder / _COMPLETE).touch()
     return interpreter
 
@@ -112,8 +98,9 @@ class _Base:
         ]
 
 
-def _key(requirements: Sequence[str], base: _Base) -> str:
-    facts = [sorted(requirements), str(base.python), base.version, base.packages()]
+def _key(requirements: Sequence[str], constraints: Sequence[str], base: _Base) -> str:
+    asked = [sorted(requirements), sorted(constraints)]
+    facts = [*asked, str(base.python), base.version, base.packages()]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
@@ -173,9 +160,13 @@ def _add_pip(folder: Path) -> None:
 # --- installing
 
 
-def _install(requirements: Sequence[str], folder: Path, base: _Base) -> None:
+def _install(
+    requirements: Sequence[str], constraints: Sequence[str], folder: Path, base: _Base
+) -> None:
     file = folder / _REQUIREMENTS
-    file.write_text("".join(f"{line}\n" for line in requirements), encoding="utf-8")
+    lines = [f"-c {_CONSTRAINTS}", *requirements] if constraints else requirements
+    for name, written in ((_REQUIREMENTS, lines), (_CONSTRAINTS, constraints)):
+        (folder / name).write_text("".join(f"{line}\n" for line in written), encoding="utf-8")
     uv = _uv()
     if uv is not None:
         try:

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from mljob_codemod.errors import InputError
-from mljob_codemod.runtime.environments import EnvironmentFailure, job_python, read_requirements
+from mljob_codemod.requirements.declared import RequirementFile
+from mljob_codemod.requirements.pip_files import read_requirements
+from mljob_codemod.runtime.environments import EnvironmentFailure, job_python
 from mljob_codemod.runtime.isolation import Isolation, Refusal, job_environment
 from mljob_codemod.runtime.written import Snapshot, WrittenFile, written_outside
 
@@ -158,8 +160,14 @@ class Pool:
     def _python(self, requirements: Path) -> Path:
         """An environment of the job's own, in any case: without the projects that a user has installed for editing."""
         installs = self._options.install and requirements.is_file()
-        wanted = read_requirements(requirements) if installs else []
-        return job_python(wanted, self._options.python, self._options.cache, self._say)
+        found = read_requirements(requirements) if installs else RequirementFile(requirements)
+        return job_python(
+            found.lines,
+            self._options.python,
+            self._options.cache,
+            self._say,
+            found.constraints,
+        )
 
     def _wait(
         self,
