@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from mljob_codemod.cli import main
+from mljob_codemod.runtime.outcome import RunResult
 from mljob_codemod.runtime.report import ScriptOutput
 from tests.harness import default_python
 
@@ -124,6 +125,23 @@ def test_a_failing_script_fails_the_command_and_is_explained(
     assert ("Cause: " in text) is bool(causes)
     assert all(f": {each['cause']}\n" in text for each in causes[:3])
     assert all(f"  Remedy: {each['remedy']}" in text for each in causes[:3])
+
+
+@pytest.mark.parametrize(
+    ("module", "cause", "remedy"),
+    [
+        ("lightgbm", "this Python has no module lightgbm", "run: pip install lightgbm"),
+        ("lightgbm.fast", "the job has no module lightgbm.fast", "if it is a package, "),
+        ("acme", "the job has no module acme", "if it is a package, "),
+    ],
+)
+def test_a_package_that_only_this_python_lacks_is_told_as_such(
+    module: str, cause: str, remedy: str
+) -> None:
+    log = f"ModuleNotFoundError: No module named '{module}'\n"
+    (found,) = RunResult("train.py", "FAILED", 1.0, False, log=log).diagnosis
+    assert found.cause.startswith(cause)
+    assert found.remedy.startswith(remedy)
 
 
 def test_files_outside_the_result_path_are_told(

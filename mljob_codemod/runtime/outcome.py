@@ -6,12 +6,13 @@ import difflib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mljob_codemod.diagnosis import Diagnosis, diagnose
 from mljob_codemod.plan import JobPlan
+from mljob_codemod.rules.packages import runtime_packages
 from mljob_codemod.runtime.pool import Ran
 from mljob_codemod.submission import ENTRY_NAME
 
@@ -91,11 +92,25 @@ class RunResult:
     @property
     def diagnosis(self) -> list[Diagnosis]:
         """The causes of a failure that the log shows, the error behind it, the likeliest first."""
-        return [] if self.status == "DONE" else diagnose(f"{self.log}\n{self.error or ''}")
+        found = [] if self.status == "DONE" else diagnose(f"{self.log}\n{self.error or ''}")
+        return [_seen_from_here(each) for each in found]
 
     def as_json(self) -> str:
         causes = [asdict(each) for each in self.diagnosis]
         return json.dumps({"version": 1, **asdict(self), "diagnosis": causes}, indent=2)
+
+
+def _seen_from_here(found: Diagnosis) -> Diagnosis:
+    """A package that only this Python lacks is nothing that the project has to declare."""
+    missing = re.search(r"No module named '([\w.]+)'", found.evidence)
+    match = None if missing is None else runtime_packages().match(missing[1])
+    if missing is None or match is None or match[0] != missing[1]:
+        return found
+    return replace(
+        found,
+        cause=f"this Python has no module {match[0]}, which the runtime image of a real job has",
+        remedy=f"run: pip install {match[1].distribution}",
+    )
 
 
 Rewritten = Mapping[str, tuple[bytes, bytes]]
