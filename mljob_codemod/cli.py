@@ -9,10 +9,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shlex
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -384,7 +385,7 @@ def _show_settings(paths: Sequence[Path], settings: Settings) -> int:
     for setting in fields(settings):
         value = getattr(settings, setting.name)
         if setting.name != "file" and value not in (None, (), {}):
-            click.echo(f"{setting.name} = {json.dumps(value, default=_plain, ensure_ascii=False)}")
+            click.echo(f"{setting.name} = {_as_toml(value)}")
     discovery = discover(paths, settings)
     click.echo(f"# files: {len(discovery.files)}")
     for file in discovery.files:
@@ -392,11 +393,23 @@ def _show_settings(paths: Sequence[Path], settings: Settings) -> int:
     return FAILED if _print_errors(discovery.errors) else CLEAN
 
 
-def _plain(value: object) -> object:
-    """Per-script settings as JSON, without those that are not set."""
-    assert is_dataclass(value)
-    values = {setting.name: getattr(value, setting.name) for setting in fields(value)}
-    return {name: each for name, each in values.items() if each not in (None, (), {})}
+def _as_toml(value: object) -> str:
+    """A setting as TOML has it; those of single scripts without what is not set."""
+    if is_dataclass(value):
+        set_here = {setting.name: getattr(value, setting.name) for setting in fields(value)}
+        value = {
+            "return" if name == "return_name" else name: each
+            for name, each in set_here.items()
+            if each not in (None, (), {})
+        }
+    if isinstance(value, Mapping):
+        keys = {
+            key: key if re.fullmatch(r"[\w-]+", key, re.ASCII) else _as_toml(key) for key in value
+        }
+        return (
+            f"{{ {', '.join(f'{keys[key]} = {_as_toml(each)}' for key, each in value.items())} }}"
+        )
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _check(paths: Sequence[Path], settings: Settings) -> Report:

@@ -282,17 +282,22 @@ def test_interrupt_is_one_line_and_status_130(fake: Engine, run: Run) -> None:
 
 
 def test_show_settings_prints_them_with_the_files(fake: Engine, run: Run) -> None:
-    Path("mljob.toml").write_text('stage = "S"\n[jobs."train.py"]\nreturn = "model"\n')
+    Path("mljob.toml").write_text(
+        'stage = "S"\nintegrations.huggingface = "HF"\n'
+        '[jobs."train.py"]\nargs = ["--é"]\nreturn = "model"\n',
+        encoding="utf-8",
+    )
     outcome = run("check", "--show-settings", "--exclude", "x")
     assert outcome.status == 0
     assert outcome.out == (
         "# settings file: mljob.toml\n"
         'stage = "S"\n'
+        'integrations = { huggingface = "HF" }\n'
         "net_seconds = 300\n"
         'pins = "declared"\n'
         "payload_megabytes = 1000\n"
         "unsafe_fixes = false\n"
-        'jobs = {"train.py": {"return_name": "model"}}\n'
+        'jobs = { "train.py" = { args = ["--é"], return = "model" } }\n'
         'exclude_here = ["x"]\n'
         "force_exclude = false\n"
         "# files: 1\n"
