@@ -283,6 +283,23 @@ def test_a_missing_relative_module_is_no_problem(tmp_path: Path) -> None:
     assert called(job_of(tmp_path, files, "pkg/train.py")) == {"print"}
 
 
+ELSEWHERE = {
+    "a call under the guard": "    store('other.csv')\n",
+    "a call in a function that the guard starts": "    export('other.csv')\n",
+}
+
+
+@pytest.mark.parametrize("start", ELSEWHERE.values(), ids=ELSEWHERE.keys())
+def test_what_only_another_script_passes_is_no_value(start: str, tmp_path: Path) -> None:
+    files = {
+        "train.py": "from export import store\nstore('data.csv')\n",
+        "export.py": "from lib import use\ndef store(path):\n    use(path)\n"
+        "def export(path):\n    store(path)\n"
+        f"if __name__ == '__main__':\n{start}",
+    }
+    assert texts_of(job_of(tmp_path, files)) - {"<path>"} == {"data.csv"}
+
+
 PARSER = "import argparse\nparser = argparse.ArgumentParser()\n"
 CONSTANTS = {
     "literal": "use('data.csv')\n",

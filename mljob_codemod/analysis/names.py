@@ -73,6 +73,7 @@ class Program:
         self._entities: dict[tuple[r.Expr, Scope], tuple[Entity, ...]] = {}
         self._producers: dict[tuple[r.Expr, Scope], tuple[Entity, ...]] = {}
         self._callers: dict[tuple[str, Span], tuple[Site, ...]] = {}
+        self._started_elsewhere: dict[Scope, bool] = {}
         self._descendants: dict[Scope, dict[Scope, None]] | None = None
         self._nesting = 0
 
@@ -88,6 +89,20 @@ class Program:
     def runs_elsewhere(self, site: Site) -> bool:
         """Whether a call stands under the main guard of another module than the script, so that no job comes to it."""
         return site.in_main_guard and site.scope.module is not self.script
+
+    def is_started_elsewhere(self, function: Scope | None) -> bool:
+        """Whether only the main guards of other scripts are seen to lead to ``function``."""
+        if function is None or not isinstance(function.node, r.FunctionDef):
+            return False
+        if function not in self._started_elsewhere:
+            self._started_elsewhere[function] = False  # recursion is no other start
+            assert function.parent is not None
+            sites = self.callers(Definition(function.node, function.parent))
+            self._started_elsewhere[function] = bool(sites) and all(
+                self.runs_elsewhere(site) or self.is_started_elsewhere(site.scope.function)
+                for site in sites
+            )
+        return self._started_elsewhere[function]
 
     def sites_named(self, name: str) -> Sequence[Site]:
         """The calls whose function's last name is ``name``."""
@@ -483,7 +498,15 @@ class Program:
         assert binding.scope.parent is not None
         sites = self.callers(Definition(owner, binding.scope.parent))
         # Where nothing else is seen to call it, what another script would pass is better than nothing.
-        sites = tuple(site for site in sites if not self.runs_elsewhere(site)) or sites
+        sites = (
+            tuple(
+                site
+                for site in sites
+                if not self.runs_elsewhere(site)
+                and not self.is_started_elsewhere(site.scope.function)
+            )
+            or sites
+        )
         defaulted = not sites
         if param.kind == "*":
             for site in sites:

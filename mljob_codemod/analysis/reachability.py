@@ -26,7 +26,6 @@ class Reachability:
         self._called_back: dict[Scope, bool] = {}
         self._reached = self._find_reached()
         self._by_default: dict[Scope, bool] = {}
-        self._started_elsewhere: dict[Scope, bool] = {}
 
     def is_reached(self, site: Site) -> bool:
         """Whether a run can come to ``site`` at all."""
@@ -37,21 +36,7 @@ class Reachability:
 
     def can_run(self, site: Site) -> bool:
         """As ``is_reached``, but for functions that only another script's main guard is seen to call."""
-        return self.is_reached(site) and not self.is_started_elsewhere(site.scope.function)
-
-    def is_started_elsewhere(self, function: Scope | None) -> bool:
-        """Whether only the main guards of other scripts are seen to lead to ``function``."""
-        if function is None or not isinstance(function.node, r.FunctionDef):
-            return False
-        if function not in self._started_elsewhere:
-            self._started_elsewhere[function] = False  # recursion is no other start
-            assert function.parent is not None
-            sites = self._program.callers(Definition(function.node, function.parent))
-            self._started_elsewhere[function] = bool(sites) and all(
-                self._program.runs_elsewhere(site) or self.is_started_elsewhere(site.scope.function)
-                for site in sites
-            )
-        return self._started_elsewhere[function]
+        return self.is_reached(site) and not self._program.is_started_elsewhere(site.scope.function)
 
     def runs_by_default(self, site: Site, depth: int = 0) -> bool:
         """Whether a run with the default options comes to ``site``, as far as can be seen."""

@@ -110,7 +110,7 @@ def paths_of(job: Job) -> Findings:
         ).find(
             option
             for option in job.options.options
-            if not job.reach.is_started_elsewhere(option.scope.function)
+            if not job.program.is_started_elsewhere(option.scope.function)
             and not _is_settled_url(job, option)
             and not (option in databases and option in addressed())
         )
