@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import os.path
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import field
 from functools import cache
@@ -16,10 +16,11 @@ from mljob_codemod.analysis.option_frameworks import find_options
 from mljob_codemod.analysis.values import PathEvaluator
 from mljob_codemod.codemods import all_rules, codemods
 from mljob_codemod.codemods.base import Job
+from mljob_codemod.codemods.output_paths import inputs_of
 from mljob_codemod.config import Settings
 from mljob_codemod.discovery import discover, shown_path
 from mljob_codemod.errors import InputError
-from mljob_codemod.findings import Finding
+from mljob_codemod.findings import Finding, Location
 from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.net import net_of
 from mljob_codemod.plan import Evidence, JobPlan
@@ -27,6 +28,7 @@ from mljob_codemod.processes import CAN_FORK, in_processes, worker_count
 from mljob_codemod.project import Project, Reach, ReachModules
 from mljob_codemod.rules.extensions import use_extensions
 from mljob_codemod.settling import settle
+from mljob_codemod.sharing import scripts_beside
 from mljob_codemod.source import Source
 from mljob_codemod.syntax.reading import FileFacts, read_files
 from mljob_codemod.syntax.scopes import ModuleIndex
@@ -48,6 +50,8 @@ class Report:
     """The files that findings are in, by their shown path."""
     project: Project | None = field(default=None, repr=False)
     """What was read, for the proof that a second run has nothing to do."""
+    beside: tuple[Finding, ...] = ()
+    """What is found for scripts that were not given and share modules with those that were."""
 
 
 def check(paths: Sequence[Path], settings: Settings, progress: Progress | None = None) -> Report:
@@ -62,7 +66,8 @@ def check(paths: Sequence[Path], settings: Settings, progress: Progress | None =
     plans: list[JobPlan] = []
     sources: dict[str, Source] = {}
     scripts = project.scripts(given, any_given=settings.remote is not None)
-    for checked in check_jobs(project, scripts, settings):
+    jobs, beside = check_shared(project, scripts, settings, paths)
+    for checked in jobs:
         for finding in checked.findings:
             key = (finding.code, finding.location, finding.message, finding.job)
             findings.setdefault(key, finding)
@@ -74,10 +79,25 @@ def check(paths: Sequence[Path], settings: Settings, progress: Progress | None =
                 sources[facts.shown] = facts.source
         for shown, source in checked.documents.items():
             sources.setdefault(shown, source)
-    errors += [facts.error for facts in project.files.values() if facts.error is not None]
+    own = {file.path for file in discovery.files}.union(*(job.files for job in jobs))
+    errors += [
+        facts.error
+        for path, facts in project.files.items()
+        if path in own and facts.error is not None
+    ]
     kept = [finding for finding in findings.values() if is_wanted(finding, settings, sources)]
     kept.sort(key=lambda found: (found.location, found.code))
-    return Report(tuple(kept), tuple(plans), tuple(errors), len(discovery.files), sources, project)
+    return Report(
+        tuple(kept),
+        tuple(plans),
+        tuple(errors),
+        len(discovery.files),
+        sources,
+        project,
+        tuple(
+            found for job in beside for found in job.findings if is_wanted(found, settings, sources)
+        ),
+    )
 
 
 @dataclass(frozen=True)
@@ -90,6 +110,9 @@ class CheckedJob:
     documents: dict[str, Source]
     errors: dict[Path, InputError]
     """Those of files that were read for the sake of this script."""
+    script: Path
+    inputs: dict[Location, Evidence]
+    """The expressions through which the script reads what it does not move, with the first such call."""
 
 
 _forked: list[tuple[Project, Settings]] = []
@@ -122,24 +145,58 @@ def _check_forked(path: Path) -> CheckedJob:
     return _checked(project, project.files[path], settings)
 
 
-def _checked(project: Project, script: FileFacts, settings: Settings) -> CheckedJob:
-    job, plan, found = _check_job(project, script, settings)
+def _checked(
+    project: Project,
+    script: FileFacts,
+    settings: Settings,
+    inputs_of_others: Mapping[Location, Evidence] = {},
+) -> CheckedJob:
+    job, plan, found = _check_job(project, script, settings, inputs_of_others)
     errors = {facts.path: facts.error for facts in job.files if facts.error is not None}
-    return CheckedJob(plan, found, [facts.path for facts in job.files], job.documents, errors)
+    files = [facts.path for facts in job.files]
+    return CheckedJob(plan, found, files, job.documents, errors, script.path, inputs_of(job))
+
+
+def check_shared(
+    project: Project, scripts: Sequence[FileFacts], settings: Settings, paths: Sequence[Path] = ()
+) -> tuple[list[CheckedJob], list[CheckedJob]]:
+    """``scripts``, and others that share with them what is to be changed, as far as they are not below ``paths``.
+
+    The first are without those changes after which another of them all would not find its inputs.
+    """
+    jobs = list(check_jobs(project, scripts, settings))
+    beside = list(check_jobs(project, scripts_beside(project, paths, jobs, settings), settings))
+    settled = []
+    for job in jobs:
+        edited = {finding.location for finding in job.findings if finding.fix is not None}
+        others = [other for other in (*jobs, *beside) if other.script != job.script]
+        if not all(edited.isdisjoint(other.inputs) for other in others):
+            inputs = {at: call for other in others for at, call in other.inputs.items()}
+            job = _checked(project, project.files[job.script], settings, inputs)
+        settled.append(job)
+    return settled, beside
 
 
 def _check_job(
-    project: Project, script: FileFacts, settings: Settings
+    project: Project,
+    script: FileFacts,
+    settings: Settings,
+    inputs_of_others: Mapping[Location, Evidence],
 ) -> tuple[Job, JobPlan, list[Finding]]:
     """A script's program, its plan and all that the codemods find in it."""
-    job, plan = open_job(project, script, settings)
+    job, plan = open_job(project, script, settings, inputs_of_others)
     found = list(job_findings(job))
     if plan.method in ("submit_file", "submit_directory"):
         plan.net = net_of(found, settings.net_of(script.path))
     return job, plan, found
 
 
-def open_job(project: Project, script: FileFacts, settings: Settings) -> tuple[Job, JobPlan]:
+def open_job(
+    project: Project,
+    script: FileFacts,
+    settings: Settings,
+    inputs_of_others: Mapping[Location, Evidence] = {},
+) -> tuple[Job, JobPlan]:
     """A script's program, and its plan as the codemods fill it."""
     reach = project.reach(script)
     modules = ReachModules(project, reach)
@@ -162,6 +219,7 @@ def open_job(project: Project, script: FileFacts, settings: Settings) -> tuple[J
         declarations=lambda: project.declared.of_script(script.path, _text_of(script)),
         payload_tree=project.payload_tree,
         requirements_in=lambda folder: project.declared.requirements_in(folder.absolute()),
+        inputs_of_others=inputs_of_others,
     )
     local = [facts.shown for path, facts in reach.files.items() if path != script.path]
     plan = JobPlan(

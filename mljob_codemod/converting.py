@@ -6,11 +6,11 @@ Nothing here prints, and nothing here writes: ``writing.py`` does.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mljob_codemod.checking import Report, check_jobs, is_wanted
+from mljob_codemod.checking import Report, check_shared, is_wanted
 from mljob_codemod.codemods.inserted import HELPERS
 from mljob_codemod.config import Settings
 from mljob_codemod.edits import AddHelper, Edit, InsertStatement, ReplaceExpression
@@ -121,7 +121,7 @@ def _plans_after(plans: Sequence[JobPlan], project: Project, settings: Settings)
     scripts = {facts.shown: facts for facts in project.files.values()}
     sources = {shown: facts.source for shown, facts in scripts.items() if facts.source is not None}
     after = []
-    for checked in check_jobs(project, [scripts[plan.script] for plan in plans], settings):
+    for checked in check_shared(project, [scripts[plan.script] for plan in plans], settings)[0]:
         for finding in checked.findings:
             if is_wanted(finding, settings, sources) and _applicable(finding, settings):
                 raise ToolFault(
@@ -171,9 +171,10 @@ def _change_set(plans: Sequence[JobPlan], report: Report, settings: Settings) ->
         for finding in report.findings
         if finding.job in scripts and _applicable(finding, settings)
     )
+    beside = [finding for finding in report.beside if _applicable(finding, settings)]
     changes = [
         change
-        for path, wanted in _edits_by_file(applied).items()
+        for path, wanted in _edits_by_file(applied, beside).items()
         if (change := _rewritten(report.sources[path], wanted)) is not None
     ]
     project = _project_after(changes, report)
@@ -219,16 +220,22 @@ def _submitted_too(
     known = {Path(plan.script).absolute() for plan in plans}
     others = [other for name in names if (other := file.with_name(name)) not in known]
     scripts = project.files_at(other for other in others if other.is_file())
-    return [checked.plan for checked in check_jobs(project, scripts, settings)]
+    return [checked.plan for checked in check_shared(project, scripts, settings)[0]]
 
 
-def _edits_by_file(findings: Iterable[Finding]) -> dict[str, list[Edit]]:
-    """The edits of each file. What several jobs find at one place is mended once, for the one that asks for most."""
+def _edits_by_file(findings: Sequence[Finding], beside: Sequence[Finding]) -> dict[str, list[Edit]]:
+    """The edits of each file.
+
+    What several jobs find at one place is mended once, for the one that asks for most: be it one of those ``beside``,
+    of which nothing else is mended.
+    """
     placed: dict[tuple[str, Location, str], tuple[Edit, ...]] = {}
-    for finding in findings:
+    for number, finding in enumerate((*findings, *beside)):
         for path, wanted in _by_file(finding).items():
             key = (finding.code, finding.location, path)
-            if key not in placed or _strictness(wanted) > _strictness(placed[key]):
+            if (key not in placed and number < len(findings)) or (
+                key in placed and _strictness(wanted) > _strictness(placed[key])
+            ):
                 placed[key] = wanted
     edits: dict[str, dict[Edit, None]] = {}
     for (_, _, path), wanted in placed.items():

@@ -17,6 +17,7 @@ from mljob_codemod.analysis.names import argument_at
 from mljob_codemod.analysis.options import Option
 from mljob_codemod.analysis.path_uses import PathUse, Role
 from mljob_codemod.analysis.path_values import PathValue, Root
+from mljob_codemod.edits import Span
 from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.rules import Kind, Manner, Reader
 from mljob_codemod.rules.cloud import output_variables
@@ -58,6 +59,13 @@ class Place:
     uses: list[Use] = field(default_factory=list)
     conflict: Use | None = None
     """A use that reads an input of the project through the same expression."""
+    read_elsewhere: bool = False
+    """Another script reads an input of its own through the same expression."""
+
+    @property
+    def moves(self) -> bool:
+        """Whether the expression can be made to lead below the result path."""
+        return self.conflict is None and not self.read_elsewhere
 
     @property
     def module(self) -> ModuleIndex:
@@ -92,6 +100,8 @@ class OptionResult:
     """The ending that the file's name must have, or is said to have, where the option gives no name."""
     needs_parent: bool = False
     """The script makes the option's folder, but not those above it."""
+    read_elsewhere: bool = False
+    """Another script reads an input of its own through the option."""
 
 
 @dataclass
@@ -110,7 +120,7 @@ class Results:
     def place_of_default(self, option: Option, values: Iterable[PathValue]) -> Place | None:
         """The place that moves where an option's default stands: a constant that is used elsewhere too."""
         nodes = {value.node for value in values if value.node is not option.default}
-        found = (place for place in self.places if place.node in nodes and place.conflict is None)
+        found = (place for place in self.places if place.node in nodes and place.moves)
         return next(found, None)
 
 
@@ -166,6 +176,7 @@ class ResultFinder:
         exists: Callable[[str], bool],
         defaults: Callable[[Option], tuple[PathValue, ...]],
         described_ending: Callable[[Option], str],
+        read_elsewhere: Callable[[ModuleIndex, Span], bool] = lambda module, span: False,
     ) -> None:
         self._uses = list(uses)
         self._is_output_name = is_output_name
@@ -173,6 +184,9 @@ class ResultFinder:
         self._exists = exists
         self._defaults = defaults
         self._described_ending = described_ending
+        self._read_elsewhere = read_elsewhere
+        self._staying: set[str] = set()
+        self._split_nodes: set[r.Expr] = set()
         self._fixed = [
             Use(use, _at_use(use, value))
             for use in self._uses
@@ -194,7 +208,13 @@ class ResultFinder:
         written_texts -= results.provided
         results.options = list(self._option_results(options))
         for result in results.options:
-            if not any(use.use.role is Role.READ for use in result.uses):
+            default = result.option.default
+            result.read_elsewhere = default is not None and self._read_elsewhere(
+                result.option.module, result.option.span
+            )
+            if result.read_elsewhere:
+                self._staying |= self._texts_of(result)
+            elif not any(use.use.role is Role.READ for use in result.uses):
                 written_texts |= self._texts_of(result)
         results.unplaced = self._unplaced
         results.places = self._places(written_texts)
@@ -225,23 +245,60 @@ class ResultFinder:
             assert node is not None
             place = by_node.setdefault((scope.module.key, node), Place(scope, node))
             place.uses.append(use)
+        for place in by_node.values():
+            place.read_elsewhere = self._read_elsewhere(place.module, place.node.span)
         moved = {
             place
             for place in by_node.values()
             if any(not use.use.makes_folder and not is_cache(use.use) for use in place.writes)
             and not all(self._is_provided(write) for write in place.writes)
         }
+        staying = self._staying_places(moved, by_node.values(), written_texts)
+        written_texts = written_texts - self._staying
+        moved -= staying
         self._add_related(moved, by_node.values(), written_texts)
+        moved |= staying
         found: list[Place] = []
         for place in by_node.values():
             if place not in moved:
                 continue
-            place.conflict = self._input_use(place, written_texts)
-            if place.conflict is None:
+            if place not in staying:
+                place.conflict = self._input_use(place, written_texts)
+            if place.moves or place in staying:
                 found.append(place)
             else:
                 found.extend(self._split(place, written_texts))
         return [place for place in found if not any(_stands_in_for(each, place) for each in found)]
+
+    def _staying_places(
+        self, places: set[Place], all_places: Iterable[Place], written: set[str]
+    ) -> set[Place]:
+        """Those of ``places`` that cannot move for the sake of another script, with all that lead to the same files."""
+        staying = {
+            place
+            for place in places
+            if place.read_elsewhere and place in self._split(place, written)
+        }
+        self._staying |= {
+            normal(use.value.text)
+            for place in all_places
+            if place.read_elsewhere and place not in places
+            for use in place.uses
+            if use.use.role is Role.READ and normal(use.value.text) in written
+        }
+        grown = bool(staying or self._staying)
+        while grown:
+            self._staying |= {text for place in staying for text in place.texts}
+            more = {
+                place
+                for place in places - staying
+                if any(_related(text, self._staying) for text in place.texts)
+            }
+            for place in more:
+                place.read_elsewhere = True
+            staying |= more
+            grown = bool(more)
+        return staying
 
     def _is_provided(self, write: Use) -> bool:
         """Whether the project has the file, and the script writes it only where it is missing."""
@@ -273,6 +330,7 @@ class ResultFinder:
             place
             for place in all_places
             if place not in moved
+            and not place.read_elsewhere
             and not any(text in ("", ".") for text in place.texts)
             and not self._is_unknown_input(place, written_texts)
         ]
@@ -313,7 +371,7 @@ class ResultFinder:
             and not any(
                 same_path(text, folder) or lies_below(text, folder)
                 for folder in place.texts
-                for text in self._cached_texts
+                for text in self._cached_texts | self._staying
             )
         )
 
@@ -366,12 +424,15 @@ class ResultFinder:
     def _split(self, place: Place, written: set[str]) -> Iterator[Place]:
         """Places of single uses, where the common expression must stay as it is."""
         by_argument: dict[r.Expr, Place] = {}
+        whole = False
         for use in place.uses:
             argument = use.use.argument
             if argument is None or argument is place.node:
+                whole |= use in place.writes and not use.use.makes_folder
                 continue
             text = normal(use.value.text)
             is_own = any(same_path(text, target) for target in written)
+            whole |= is_own and self._read_elsewhere(use.use.site.scope.module, argument.span)
             if use.use.role is Role.READ and (not is_own or self._exists(use.value.text)):
                 continue
             if use.use.role is not Role.WRITE and not is_own:
@@ -379,10 +440,14 @@ class ResultFinder:
             if use.use.role is Role.WRITE and use.use.makes_folder:
                 continue
             if any(value.node is not place.node for value in use.use.values):
+                whole = True
                 continue
             single = by_argument.setdefault(argument, Place(use.use.site.scope, argument))
             single.uses.append(use)
-        if by_argument and not any(True for _ in self._inputs_written(place)):
+        if place.read_elsewhere and whole:
+            yield place
+        elif by_argument and not any(True for _ in self._inputs_written(place)):
+            self._split_nodes.add(place.node)
             yield from by_argument.values()
         else:
             yield place
@@ -441,7 +506,8 @@ class ResultFinder:
         made = [
             (use.use, normal(use.value.text))
             for use in self._fixed
-            if use.use.makes_folder or use.use.creates_parents
+            if (use.use.makes_folder or use.use.creates_parents)
+            and use.value.node not in self._split_nodes
         ]
         needed: dict[Place, str] = {}
         for result in results.options:

@@ -6,7 +6,7 @@ findings with their edits, and, where it adds to the plan, ``describe(job, plan)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from functools import cached_property
 from pathlib import Path
@@ -69,6 +69,8 @@ class Job:
     """The files of a folder that would be sent."""
     documents: dict[str, Source] = field(default_factory=dict)
     """Files other than modules that findings are in, by the path that reports print."""
+    inputs_of_others: Mapping[Location, Evidence] = field(default_factory=dict)
+    """The expressions through which other scripts read inputs of theirs, and where."""
     plan: JobPlan = field(default_factory=lambda: JobPlan("", "", ""))
     """What the codemods have found out of the job: complete when they look for findings."""
     notes: dict[str, object] = field(default_factory=dict)
@@ -88,6 +90,12 @@ class Job:
         source = self.sources(module)
         text = what if what is not None else " ".join(source.snippet(span).split())
         return Evidence(source.shown, source.line_of(span), text)
+
+    def read_elsewhere(self, module: ModuleIndex, span: Span) -> Evidence | None:
+        """Where another script reads an input through the expression or the option at ``span``."""
+        if not self.inputs_of_others:
+            return None
+        return self.inputs_of_others.get(self.sources(module).location(span))
 
     def wants(self, rule: Rule, module: ModuleIndex, span: Span) -> bool:
         """Whether a finding of ``rule`` at ``span`` is neither deselected nor silenced by a comment."""

@@ -135,9 +135,7 @@ class _Moved:
         ]
         outputs = {result.option for result in self.results.options}
         self._spans = [
-            (place.module.key, place.node.span)
-            for place in self.results.places
-            if place.conflict is None
+            (place.module.key, place.node.span) for place in self.results.places if place.moves
         ]
         self._spans += [(key, span) for key, span, option in self._defaults if option in outputs]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os.path
 
 from mljob_codemod.codemods.base import ModuleEdit
-from mljob_codemod.codemods.inserted import RESULT, START_SCRATCH
+from mljob_codemod.codemods.inserted import ADDED_FUNCTIONS, RESULT, START_SCRATCH
 from mljob_codemod.edits import (
     AddHelper,
     AddImport,
@@ -35,9 +35,12 @@ class EditBuilder:
     def scratch(self) -> None:
         """Define the scratch folder's function; made before other processes start, it is one for all."""
         self.helper("scratch_path")
-        code = (s for s in self._module.body if not isinstance(s, (r.Import, r.ImportFrom)))
-        first = next((s for s in code if not _is_docstring(s, self._module)), None)
-        if self._early_scratch and first is not None:
+        code = [s for s in self._module.body if not isinstance(s, (r.Import, r.ImportFrom))]
+        if not self._early_scratch or any(_starts_scratch(s) for s in code):
+            return
+        own = [s for s in code if isinstance(s, r.FunctionDef) and s.name in ADDED_FUNCTIONS]
+        first = next((s for s in code if not (s in own or _is_docstring(s, self._module))), None)
+        if first is not None:
             self._edits.append(InsertStatement(first.span, START_SCRATCH))
 
     def below_result(self, path: str, folder: str = "", *, scratch: bool) -> str:
@@ -65,6 +68,14 @@ class EditBuilder:
     def done(self) -> tuple[ModuleEdit, ...]:
         """The edits, each with the module it is in."""
         return tuple(ModuleEdit(self._module, edit) for edit in self._edits)
+
+
+def _starts_scratch(statement: r.Statement) -> bool:
+    """Whether a statement is the call that an earlier run put there."""
+    match statement:
+        case r.ExprStatement(r.Call(r.Name("scratch_path"), (argument,), _), _):
+            return isinstance(argument.value, r.Const) and argument.value.value == ""
+    return False
 
 
 def _is_docstring(statement: r.Statement, module: ModuleIndex) -> bool:

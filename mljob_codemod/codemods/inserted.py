@@ -81,6 +81,7 @@ HELPERS: dict[str, HelperText] = {
     "scratch_path": HelperText(_SCRATCH_PATH, ("os",)),
 }
 """By the names that ``AddHelper`` uses; the first two define the same function."""
+ADDED_FUNCTIONS = ("result_path", "scratch_path")
 
 
 def is_free(name: str, module: ModuleIndex) -> bool:

@@ -48,14 +48,16 @@ from mljob_codemod.edits import (
     AddImport,
     Edit,
     InsertArgument,
+    Span,
 )
-from mljob_codemod.findings import Finding, Level
+from mljob_codemod.findings import Finding, Level, Location
 from mljob_codemod.lazy_dataclass import dataclass
-from mljob_codemod.plan import JobPlan
+from mljob_codemod.plan import Evidence, JobPlan
 from mljob_codemod.rules import call_rules
 from mljob_codemod.rules.options import option_rules
 from mljob_codemod.rules.services import service_rules
 from mljob_codemod.syntax import records as r
+from mljob_codemod.syntax.scopes import NOWHERE, ModuleIndex
 from mljob_codemod.syntax.walking import last_name, walk, walk_statements
 
 
@@ -107,6 +109,7 @@ def paths_of(job: Job) -> Findings:
             exists=job.exists,
             defaults=job.paths.default_values,
             described_ending=lambda option: names.described_ending(option.description),
+            read_elsewhere=lambda module, span: job.read_elsewhere(module, span) is not None,
         ).find(
             option
             for option in job.options.options
@@ -178,6 +181,9 @@ def _place_finding(job: Job, place: Place, places: PlaceEdits) -> Finding:
             "give the result a path of its own"
         )
         return job.finding(ALSO_INPUT, place.module, span, message)
+    if place.read_elsewhere:
+        text = f"{target!r} is written here"
+        return _read_elsewhere_finding(job, place.module, span, text)
     edits = places.move(place)
     if place.writes:
         message = f"{first.use.name} writes {target!r}, which a job does not keep"
@@ -186,6 +192,48 @@ def _place_finding(job: Job, place: Place, places: PlaceEdits) -> Finding:
     if not edits:
         return job.finding(FIXED_PATH, place.module, span, message, level=Level.ERROR)
     return job.finding(FIXED_PATH, place.module, span, message, edits=edits)
+
+
+def _read_elsewhere_finding(job: Job, module: ModuleIndex, span: Span, text: str) -> Finding:
+    """What stays where it is for another script's sake: only the job entry keeps it."""
+    where = job.read_elsewhere(module, span)
+    if where is not None:
+        text += f", and another script reads an input there at {where.path}:{where.line}"
+    if job.settings.net_of(job.path) is False:
+        text += "; give the result a path of its own"
+        return job.finding(ALSO_INPUT, module, span, text)
+    return job.finding(
+        ALSO_INPUT, module, span, f"{text}; the job entry keeps it", level=Level.NOTE
+    )
+
+
+def inputs_of(job: Job) -> dict[Location, Evidence]:
+    """The expressions and options through which a job reads what it does not move, with the first such call."""
+    found = paths_of(job)
+    moved = {
+        job.sources(place.module).location(place.node.span)
+        for place in found.results.places
+        if place.moves
+    }
+    for result in found.results.options:
+        if not result.read_elsewhere:
+            option = result.option
+            spans = [option.span] if option.default is None else [option.span, option.default.span]
+            moved.update(job.sources(option.module).location(span) for span in spans)
+    read: dict[Location, Evidence] = {}
+    for use in found.uses:
+        if use.role is not Role.READ:
+            continue
+        scope = use.site.scope
+        nodes = [(value.scope or scope, value.node) for value in use.values]
+        nodes.append((scope, use.argument))
+        places = [(each.module, node.span) for each, node in nodes if node is not None]
+        places += [(value.option.module, value.option.span) for value in use.values if value.option]
+        for module, span in places:
+            if span != NOWHERE:
+                location = job.sources(module).location(span)
+                read.setdefault(location, job.evidence(scope.module, use.site.call.span))
+    return {location: call for location, call in read.items() if location not in moved}
 
 
 def _names_folder(job: Job, option: Option) -> bool:
@@ -213,6 +261,9 @@ def _option_findings(job: Job, result: OptionResult, options: OptionEdits) -> It
             yield job.finding(REQUIRED_OPTION, *where, text, edits=edits)
         else:
             yield from _passed_findings(job, result, options)
+    elif result.read_elsewhere:
+        text = f"results go where {option.spelling} says"
+        yield _read_elsewhere_finding(job, *where, text)
     elif option.default is not None:
         moved = options.default_edits(result)
         if moved is not None:

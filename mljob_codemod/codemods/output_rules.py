@@ -170,7 +170,8 @@ ALSO_INPUT = Rule(
     "result-path-is-an-input",
     Level.ERROR,
     Documentation(
-        finds="A path that the run writes to and that is also an input of the project.",
+        finds="A path that the run writes to and that is also an input of the project, or of another script that shares "
+        "the line with this one: then a note, as the job entry keeps the result.",
         matters="Moved below the result path, the input would not be found; left where it is, the result "
         "is lost.",
         by_hand="Give the result a path of its own.",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 from mljob_codemod.analysis.names import External
 from mljob_codemod.analysis.options import Option
@@ -14,11 +16,11 @@ from mljob_codemod.analysis.results import (
 )
 from mljob_codemod.codemods.base import Job
 from mljob_codemod.codemods.edit_builder import EditBuilder, inside_path
-from mljob_codemod.codemods.inserted import is_free
+from mljob_codemod.codemods.inserted import ADDED_FUNCTIONS, is_free
 from mljob_codemod.codemods.output_rules import FIXED_PATH, OPTION_DEFAULT, REQUIRED_OPTION
 from mljob_codemod.syntax import records as r
 from mljob_codemod.syntax.scopes import ModuleIndex, Scope, kept_with_module
-from mljob_codemod.syntax.walking import walk
+from mljob_codemod.syntax.walking import walk, walk_statements
 
 _PROCESS_LIBRARIES = (
     "multiprocessing concurrent joblib torch.multiprocessing torch.utils.data billiard pathos loky"
@@ -35,10 +37,12 @@ class OutputStyle:
             module.key: _string_spans(module) for module in job.program.modules.values()
         }
         self.helpers = self._choose_helpers()
+        added = set(self._imports_of_helpers())
         self._starts_processes = any(
             f"{imported.module}.".startswith(f"{library}.")
             for facts in job.files
             for imported in facts.imports
+            if (facts.path, imported.line) not in added
             for library in _PROCESS_LIBRARIES
         )
 
@@ -48,7 +52,7 @@ class OutputStyle:
         folders: set[str] = set()
         for place in self.results.places:
             if (
-                place.conflict is None
+                place.moves
                 and place not in self.results.scratch
                 and self.job.wants(FIXED_PATH, place.module, place.node.span)
             ):
@@ -58,7 +62,9 @@ class OutputStyle:
                     folders.add(place.module.key)
         for result in self.results.options:
             rule = REQUIRED_OPTION if result.option.required else OPTION_DEFAULT
-            if result.scratch or not self.job.wants(rule, result.option.module, result.option.span):
+            if result.scratch or result.read_elsewhere:
+                continue
+            if not self.job.wants(rule, result.option.module, result.option.span):
                 continue
             default = self.job.paths.default_values(result.option)
             if self.results.place_of_default(result.option, default) is not None:
@@ -78,6 +84,15 @@ class OutputStyle:
         chosen = {key: "result_path" for key, count in counts.items() if count > 1}
         chosen.update(dict.fromkeys(folders, "result_path_in_folder"))
         return {key: name for key, name in chosen.items() if self.is_free("result_path", key)}
+
+    def _imports_of_helpers(self) -> Iterator[tuple[Path, int]]:
+        """The lines of imports in functions that an earlier run put into the job's files."""
+        for module in self.job.program.modules.values():
+            for statement in module.body:
+                if isinstance(statement, r.FunctionDef) and statement.name in ADDED_FUNCTIONS:
+                    source = self.job.sources(module)
+                    for inner in walk_statements(statement.body):
+                        yield Path(module.key), source.line_of(inner.span)
 
     def is_free(self, name: str, key: str) -> bool:
         """Whether the module ``key`` has nothing of its own that the helper ``name`` would collide with."""
