@@ -220,6 +220,7 @@ def open_job(
         payload_tree=project.payload_tree,
         requirements_in=lambda folder: project.declared.requirements_in(folder.absolute()),
         inputs_of_others=inputs_of_others,
+        environments=project.declared.environment,
     )
     local = [facts.shown for path, facts in reach.files.items() if path != script.path]
     plan = JobPlan(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -172,6 +174,41 @@ def test_a_folder_of_this_machine_is_no_distribution(folder: Path) -> None:
     assert Environment(folder / ".venv").providing("acme") == "acme"
     (info / "direct_url.json").write_text('{"url": "file:///home/me/acme"}')
     assert Environment(folder / ".venv").providing("acme") is None
+
+
+def test_an_environment_is_read_once(folder: Path) -> None:
+    _installed(folder, "acme", "1.0", "acme")
+    (info,) = folder.glob(".venv/lib/*/*/acme-1.0.dist-info")
+    _installed(folder, "acme-files", "1.0", "")
+    (files,) = folder.glob(".venv/lib/*/*/acme-files-1.0.dist-info")
+    (files / "top_level.txt").unlink()
+    (files / "RECORD").write_text(
+        "acme_alone.py,,\nacme_folder/__init__.py,,\nacme_folder/a.py,,\n"
+    )
+    environment = Environment(folder / ".venv")
+    assert environment.providing("nothing") is None
+    (info / "top_level.txt").unlink()
+    (files / "RECORD").unlink()
+    for module in ("acme_alone", "acme_folder"):
+        assert environment.providing(module) == "acme-files"
+    assert environment.providing("acme") == "acme"
+
+
+def test_scripts_share_the_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _installed(folder, "acme-vision", "3.0", "acme_eyes")
+    for name in ("one.py", "two.py"):
+        Path(name).write_text("import acme_eyes\nimport acme_ears\n\nprint(acme_eyes, acme_ears)\n")
+    asked: list[list[str]] = []
+    read = importlib.metadata.distributions
+
+    def count(path: list[str]) -> Iterable[importlib.metadata.Distribution]:
+        asked.append(path)
+        return read(path=path)
+
+    monkeypatch.setattr(importlib.metadata, "distributions", count)
+    report = check([Path("one.py"), Path("two.py")], Settings())
+    assert [plan.pip_requirements for plan in report.jobs] == [["acme-vision"]] * 2
+    assert len(asked) == 1
 
 
 def test_the_nearest_folder_speaks_for_a_script(folder: Path) -> None:

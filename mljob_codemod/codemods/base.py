@@ -6,10 +6,11 @@ findings with their edits, and, where it adds to the plan, ``describe(job, plan)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mljob_codemod.analysis.names import Program
 from mljob_codemod.analysis.options import OptionTable
@@ -28,6 +29,9 @@ from mljob_codemod.requirements.search import Declarations
 from mljob_codemod.source import Source, read_source
 from mljob_codemod.syntax.reading import FileFacts
 from mljob_codemod.syntax.scopes import ModuleIndex, Site
+
+if TYPE_CHECKING:
+    from mljob_codemod.requirements.locks import Environment
 
 _LARGEST_DOCUMENT = 1_000_000
 """Bytes of a file that a finding shows a line of."""
@@ -65,6 +69,8 @@ class Job:
     """What requirement files say that speak for the script."""
     requirements_in: Callable[[Path], RequirementFile | None] = lambda folder: None
     """The ``requirements.txt`` in a folder."""
+    environments: Callable[[Iterable[Path]], Environment | None] = lambda folders: None
+    """The environment that work on a project in some folders uses."""
     payload_tree: Callable[[Path], PayloadTree] = PayloadTree
     """The files of a folder that would be sent."""
     documents: dict[str, Source] = field(default_factory=dict)

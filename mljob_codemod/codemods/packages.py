@@ -36,7 +36,11 @@ def describe(job: Job, plan: JobPlan) -> None:
     python = job.settings.python if job.settings.python in runtime.pythons else None
     plan.image = Image(runtime.runtime, kind, python)
     resolver = PackageResolver(
-        job.declarations(), runtime.images(kind, python), job.settings, job.path.parent
+        job.declarations(),
+        runtime.images(kind, python),
+        job.settings,
+        job.path.parent,
+        job.environments,
     )
     job.notes["packages"] = resolver
     plan.packages = list(_imported(job, resolver))

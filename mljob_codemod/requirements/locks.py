@@ -62,24 +62,29 @@ class Environment:
     def version(self, distribution: str) -> str | None:
         """The installed version of a distribution."""
         found = self._by_name.get(normalize(distribution))
-        return None if found is None else str(found.version)
+        return None if found is None else str(found[1].version)
 
     def providing(self, module: str) -> str | None:
         """The distribution that installed the top-level ``module``."""
-        for distribution in self._by_name.values():
+        return self._by_module.get(module)
+
+    @cached_property
+    def _by_module(self) -> Mapping[str, str]:
+        """The name of the first distribution that installs each top-level module."""
+        found: dict[str, str] = {}
+        for name, distribution in self._by_name.values():
             if "file://" in (distribution.read_text("direct_url.json") or ""):
                 continue  # a folder of this machine: the index does not have it
             top = distribution.read_text("top_level.txt")
-            if top is not None and module in top.split():
-                return str(distribution.name)
-            if top is None and any(
-                file.parts[0] in (module, f"{module}.py") for file in distribution.files or ()
-            ):
-                return str(distribution.name)
-        return None
+            files = () if top is not None else distribution.files or ()
+            modules = {file.parts[0].removesuffix(".py") for file in files}
+            for module in modules if top is None else top.split():
+                found.setdefault(module, name)
+        return found
 
     @cached_property
-    def _by_name(self) -> Mapping[str, Any]:
+    def _by_name(self) -> Mapping[str, tuple[str, Any]]:
+        """Name and record of each distribution, by its normalized name."""
         from importlib.metadata import distributions
 
         folders = [
@@ -87,7 +92,9 @@ class Environment:
             self.prefix / "Lib/site-packages",
         ]
         found = distributions(path=[str(folder) for folder in folders])
-        return {normalize(each.name): each for each in found if each.name}
+        # Asked for its name, a record parses all that is said of the distribution.
+        named = ((each.name, each) for each in found)
+        return {normalize(name): (name, each) for name, each in named if name}
 
 
 def find_environment(folders: Iterable[Path], variables: Mapping[str, str]) -> Environment | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +45,8 @@ class PackageResolver:
     images: tuple[str, ...]
     settings: Settings
     folder: Path
+    environments: Callable[[Iterable[Path]], Environment | None]
+    """The environment that work on a project in some folders uses."""
 
     def provider(self, module: str) -> Provider:
         """The distribution behind ``import module``: what the project declares goes before the tables."""
@@ -91,10 +93,7 @@ class PackageResolver:
 
     @cached_property
     def _environment(self) -> Environment | None:
-        from mljob_codemod.requirements.locks import find_environment  # few jobs need it
-
-        folders = (self.declarations.folder or self.folder, self.folder)
-        return find_environment(folders, os.environ)
+        return self.environments((self.declarations.folder or self.folder, self.folder))
 
     # What pip is told
 

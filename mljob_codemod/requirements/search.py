@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mljob_codemod.discovery import shown_path
 from mljob_codemod.errors import InputError
 from mljob_codemod.lazy_dataclass import dataclass
 from mljob_codemod.requirements.declared import Declared, RequirementFile
+
+if TYPE_CHECKING:
+    from mljob_codemod.requirements.locks import Environment
 
 REQUIREMENTS = "requirements.txt"
 _OTHER_FILES = ("pyproject.toml", "setup.cfg", "Pipfile", "environment.yml", "environment.yaml")
@@ -47,11 +52,12 @@ class Declarations:
 
 
 class DeclarationSearch:
-    """Reads the requirement files of a run, each once."""
+    """Reads the requirement files and environments of a run, each once."""
 
     def __init__(self) -> None:
         self._folders: dict[Path, Declarations | None] = {}
         self._files: dict[Path, RequirementFile | InputError | None] = {}
+        self._environments: dict[Path, Environment] = {}
 
     def of_script(self, script: Path, text: str) -> Declarations:
         """A script's own block; else the nearest folder above it that declares something.
@@ -86,6 +92,13 @@ class DeclarationSearch:
         """The ``requirements.txt`` in ``folder``, None where there is none that can be read."""
         found = self._file(folder / REQUIREMENTS)
         return None if isinstance(found, InputError) else found
+
+    def environment(self, folders: Iterable[Path]) -> Environment | None:
+        """The environment that work on a project in ``folders`` uses; each is looked into once."""
+        from mljob_codemod.requirements.locks import find_environment  # few jobs need it
+
+        found = find_environment(folders, os.environ)
+        return None if found is None else self._environments.setdefault(found.prefix, found)
 
     def _file(self, path: Path) -> RequirementFile | InputError | None:
         if path not in self._files:
