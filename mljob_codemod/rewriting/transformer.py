@@ -10,6 +10,7 @@ import ast
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from typing import cast
 
 import libcst as cst
@@ -404,6 +405,9 @@ class _Rewriter(cst.CSTTransformer):
         before = [self._statement(edit.statement) for edit in inserted if not edit.after]
         if before:
             above, attached = split_leading(lines[0].leading_lines)
+            if isinstance(lines[0], (cst.FunctionDef, cst.ClassDef)):
+                blank = takewhile(lambda line: line.comment is None, reversed(above))
+                attached = [*blank, *attached]  # definitions keep their distance
             lines = with_leading_lines(lines, attached)
             before = with_leading_lines([with_newline_of(s, lines[0]) for s in before], above)
         after = [self._statement(edit.statement) for edit in inserted if edit.after]
