@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mljob_codemod.analysis.options import RESULT_VARIABLE, Option
-from mljob_codemod.analysis.path_values import Root
+from mljob_codemod.analysis.path_values import PathValue, Root
 from mljob_codemod.analysis.results import (
     OptionResult,
     normal,
@@ -44,8 +46,11 @@ class OptionEdits:
         assert default is not None
         values = self._style.job.paths.default_values(option)
         roots = {value.root for value in values}
-        if not values or roots & {Root.RESULT, Root.TEMPORARY, Root.URL}:
+        if not values or roots & {Root.RESULT, Root.TEMPORARY}:
             return None
+        if Root.URL in roots:
+            prefix = _file_prefix(values, result)
+            return None if prefix is None else self._places.move_url(option.module, default, prefix)
         if self._style.results.place_of_default(option, values) is not None:
             return None  # moved where it is written, with all else that uses it
         if Root.ENVIRONMENT in roots:
@@ -201,4 +206,16 @@ def _before_parsing(job: Job) -> tuple[ModuleIndex, r.Statement] | None:
     for statement in reversed(script.body):
         if isinstance(statement, r.ExprStatement) and isinstance(statement.value, r.Call):
             return script, statement
+    return None
+
+
+def _file_prefix(values: Sequence[PathValue], result: OptionResult) -> str | None:
+    """The beginning of a default that is the URL of a file which a call writes: ``sqlite:///runs.db``."""
+    known = {prefix for use in result.uses for prefix in use.use.rule.url_prefixes}
+    for prefix in known:
+        if prefix.endswith(":///") and any(
+            value.text.startswith(prefix) and value.text not in (prefix, f"{prefix}:memory:")
+            for value in values
+        ):
+            return prefix
     return None

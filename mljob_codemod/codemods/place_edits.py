@@ -47,7 +47,7 @@ class PlaceEdits:
         if value.root is Root.ENVIRONMENT:
             return self._variable_edits(place, scratch)
         if value.reason.endswith(":///"):
-            return self._url_edits(place, value.reason)
+            return self.move_url(place.module, place.node, value.reason)
         return self.move_expression(
             place.module,
             node,
@@ -162,17 +162,18 @@ class PlaceEdits:
         edits.replace(place.node.span, template)
         return edits.done()
 
-    def _url_edits(self, place: Place, prefix: str) -> tuple[ModuleEdit, ...]:
-        if not isinstance(place.node, r.Const) or not isinstance(place.node.value, str):
+    def move_url(self, module: ModuleIndex, node: r.Expr, prefix: str) -> tuple[ModuleEdit, ...]:
+        """Edits that move the file behind ``prefix``, that of a database, into the scratch folder."""
+        if not isinstance(node, r.Const) or not isinstance(node.value, str):
             return ()
-        rest = place.node.value[len(prefix) :]
+        rest = node.value[len(prefix) :]
         if not rest or rest.startswith(":"):
             return ()
         inside = inside_path(rest) or rest
         template = f'"{prefix}" + scratch_path({repr_text(inside)}) if {IN_JOB} else {ORIGINAL}'
-        edits = self._style.builder(place.module)
+        edits = self._style.builder(module)
         edits.scratch()
-        edits.replace(place.node.span, template)
+        edits.replace(node.span, template)
         return edits.done()
 
     def _argument_edits(self, place: Place, scratch: bool) -> tuple[ModuleEdit, ...]:
