@@ -129,6 +129,11 @@ def normal(text: str) -> str:
     return os.path.normpath(text.replace("\\", "/")) if text else ""
 
 
+def may_be_result(path: str) -> bool:
+    """Whether somebody may expect a result at a path that a source names."""
+    return _NO_FILES.match(path) is None
+
+
 @lru_cache(maxsize=4096)
 def _pattern(text: str) -> re.Pattern[str]:
     parts = re.split(r"(<[^<>]*>|\*\*?|\?)", text)
@@ -194,7 +199,7 @@ class ResultFinder:
             if (value.root in _FIXED_ROOTS or value.reason in output_variables())
             and value.node is not None
             and value.scope is not None
-            and not (value.root is Root.LITERAL and _NO_FILES.match(value.text))
+            and (value.root is not Root.LITERAL or may_be_result(value.text))
         ]
 
     def find(self, options: Iterable[Option]) -> Results:

@@ -10,6 +10,7 @@ from mljob_codemod.analysis.path_values import PathValue, Root
 from mljob_codemod.analysis.results import (
     OptionResult,
     is_cache,
+    may_be_result,
     normal,
 )
 from mljob_codemod.codemods.base import Job
@@ -138,7 +139,7 @@ def _stands(value: PathValue, use: Use, run: DefaultRun) -> bool:
 
 def _is_fixed(value: PathValue) -> bool:
     if value.root is Root.LITERAL:
-        return bool(value.text) and not value.text.startswith(("/dev/", "/tmp/", "/proc/"))
+        return may_be_result(value.text)
     return value.root in (Root.SCRIPT_FOLDER, Root.WORKING_FOLDER, Root.HOME)
 
 
