@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from mljob_codemod.analysis.options import RESULT_VARIABLE
 from mljob_codemod.analysis.path_values import Root
 from mljob_codemod.analysis.results import (
     Place,
+    normal,
 )
 from mljob_codemod.codemods.base import ModuleEdit
-from mljob_codemod.codemods.edit_builder import EditBuilder, folder_argument, inside_path, repr_text
+from mljob_codemod.codemods.edit_builder import folder_argument, inside_path, repr_text
 from mljob_codemod.codemods.inserted import (
     IN_JOB,
     RESULT_OR_EMPTY,
@@ -19,6 +22,8 @@ from mljob_codemod.edits import (
 )
 from mljob_codemod.syntax import records as r
 from mljob_codemod.syntax.scopes import NOWHERE, ModuleIndex, Scope
+
+_ABSOLUTE = (Root.SCRIPT_FOLDER, Root.WORKING_FOLDER, Root.HOME)
 
 
 class PlaceEdits:
@@ -37,13 +42,15 @@ class PlaceEdits:
         if use.argument is None:
             return self._argument_edits(place, scratch)
         folder = self._style.results.folders.get(place, "")
-        if (
-            value.root in (Root.SCRIPT_FOLDER, Root.WORKING_FOLDER, Root.HOME)
-            and node is value.node
-        ):
+        if value.root in _ABSOLUTE and node is value.node:
             if folder and folder not in (".", "~"):
                 return ()
             return self.move_base(node, place.scope, scratch)
+        exact = ""
+        if value.root in _ABSOLUTE:
+            exact = self._exact_text(place)
+            if not exact:
+                return ()
         if value.root is Root.ENVIRONMENT:
             return self._variable_edits(place, scratch)
         if value.reason.endswith(":///"):
@@ -52,6 +59,7 @@ class PlaceEdits:
             place.module,
             node,
             self._style.own_text(node, place.scope) or value.text,
+            exact=exact,
             scratch=scratch,
             folder=folder,
             via=value.via,
@@ -65,25 +73,35 @@ class PlaceEdits:
         text: str,
         *,
         scratch: bool,
+        exact: str = "",
         folder: str = "",
         via: r.Call | None = None,
         is_path: bool = False,
         fallback: str = "results",
         taken: frozenset[str] = frozenset(),
     ) -> tuple[ModuleEdit, ...]:
-        """Edits that move the path expression ``node``, known to be ``text``, below the result path."""
+        """Edits that move the path expression ``node``, known to be ``text``, below the result path.
+
+        Where it is absolute whatever its text, ``exact`` is what of it is kept.
+        """
         helper = "scratch_path" if scratch else "result_path"
         if (scratch or folder) and not self._style.is_free(helper, module.key):
             return ()
         is_bytes = isinstance(node, r.Const) and isinstance(node.value, bytes)
         original = f"os.fsdecode({ORIGINAL})" if is_bytes else ORIGINAL
-        inside = inside_path(text, fallback)
+        inside = exact or inside_path(text, fallback)
         if inside in taken:
             inside = f"{fallback}/{inside}"
         below = ""
         edits = self._style.builder(module)
         if inside is not None:
-            template = self._escaping(node, inside, scratch, folder, edits)
+            known = bool(exact) or isinstance(node, r.Const)
+            known = known or (isinstance(node, r.Joined) and "<" not in inside)
+            rest = f'{f"str({ORIGINAL})" if is_path else ORIGINAL}.lstrip("./~")'
+            kept = inside_path(folder) or folder
+            moved = edits.below_result(repr_text(inside) if known else rest, kept, scratch=scratch)
+            # Joining would leave it where it is: absolute, ``~``, ``..``.
+            template = f"{moved} if {IN_JOB} else {ORIGINAL}"
         elif scratch:
             edits.scratch()
             template = f"scratch_path({original}{folder_argument(folder)})"
@@ -107,20 +125,13 @@ class PlaceEdits:
         edits.replace(node.span, template)
         return edits.done()
 
-    def _escaping(
-        self,
-        node: r.Expr,
-        inside: str,
-        scratch: bool,
-        folder: str,
-        edits: EditBuilder,
-    ) -> str:
-        """The template for a path that joining would leave where it is: absolute, ``~``, ``..``."""
-        known = isinstance(node, r.Const) or (isinstance(node, r.Joined) and "<" not in inside)
-        text = repr_text(inside) if known else f'{ORIGINAL}.lstrip("./~")'
-        kept = inside_path(folder) or folder
-        moved = edits.below_result(text, kept, scratch=scratch)
-        return f"{moved} if {IN_JOB} else {ORIGINAL}"
+    def _exact_text(self, place: Place) -> str:
+        """The one path, relative to the folder that it begins with, that ``place`` is; empty where it may be others."""
+        texts = {normal(use.value.text) for use in place.uses}
+        text = texts.pop()
+        if texts or not re.search(r"\w", text) or re.search(r"[<*?\[]", text):
+            return ""
+        return inside_path(text) or text
 
     def move_base(self, node: r.Expr, scope: Scope, scratch: bool) -> tuple[ModuleEdit, ...]:
         """Put the result path in the place of the folder of the script, the user or the process."""
