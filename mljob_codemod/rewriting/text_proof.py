@@ -267,7 +267,8 @@ class _Pieces:
         else:
             start = self._above(span.start)
             points = [n for n in self._lines if start <= n <= span.start]
-            self._add([*ended, f"{statement}; "], sorted({*points, span.start}))
+            apart = [end + nl * n for end in ended for nl in self._newlines for n in (2, 1)]
+            self._add([*apart, *ended, f"{statement}; "], sorted({*points, span.start}))
 
     def _above(self, offset: int) -> int:
         """Where the comments directly above the line at ``offset`` begin."""

@@ -406,7 +406,7 @@ class _Rewriter(cst.CSTTransformer):
         if before:
             above, attached = split_leading(lines[0].leading_lines)
             if isinstance(lines[0], (cst.FunctionDef, cst.ClassDef)):
-                blank = takewhile(lambda line: line.comment is None, reversed(above))
+                blank = list(takewhile(lambda line: line.comment is None, reversed(above)))[:2]
                 attached = [*blank, *attached]  # definitions keep their distance
             lines = with_leading_lines(lines, attached)
             before = with_leading_lines([with_newline_of(s, lines[0]) for s in before], above)
