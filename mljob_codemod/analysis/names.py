@@ -414,6 +414,7 @@ class Program:
         for base in self.entities(receiver, scope, depth + 1):
             if isinstance(base, LocalModule):
                 yield from self._values_of(self.bindings(attr, base.module.scope))
+                yield from self._set_from_outside(base.module, attr, scope, depth)
             elif isinstance(base, Definition) and isinstance(base.node, r.ClassDef):
                 for klass in self.class_line(base):
                     yield from self._values_of(klass.bindings.get(attr, []))
@@ -426,6 +427,16 @@ class Program:
         if isinstance(receiver, r.Name) and not _is_self(receiver):
             for assigned in scope.module.attributes.get(attr, []):
                 if isinstance(assigned.receiver, r.Name) and assigned.receiver.id == receiver.id:
+                    yield assigned.value, assigned.scope
+
+    def _set_from_outside(
+        self, module: ModuleIndex, attr: str, asking: Scope, depth: int
+    ) -> Iterator[tuple[r.Expr, Scope]]:
+        """What other modules than the ``asking`` one assign to an attribute of ``module``."""
+        for other in self.modules.values():
+            for assigned in other.attributes.get(attr, ()):
+                entities = self.entities(assigned.receiver, assigned.scope, depth + 1)
+                if other is not asking.module and LocalModule(module) in entities:
                     yield assigned.value, assigned.scope
 
     def _values_of(self, bindings: list[Binding]) -> Iterator[tuple[r.Expr, Scope]]:
