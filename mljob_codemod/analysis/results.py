@@ -102,6 +102,13 @@ class OptionResult:
     """The script makes the option's folder, but not those above it."""
     read_elsewhere: bool = False
     """Another script reads an input of its own through the option."""
+    conflict: Use | None = None
+    """A use that reads an input of the project below the option's default."""
+
+    @property
+    def moves(self) -> bool:
+        """Whether the default can be made to lead below the result path."""
+        return self.conflict is None and not self.read_elsewhere
 
 
 @dataclass
@@ -217,7 +224,8 @@ class ResultFinder:
             result.read_elsewhere = default is not None and self._read_elsewhere(
                 result.option.module, result.option.span
             )
-            if result.read_elsewhere:
+            result.conflict = self._input_below(result)
+            if not result.moves:
                 self._staying |= self._texts_of(result)
             elif not any(use.use.role is Role.READ for use in result.uses):
                 written_texts |= self._texts_of(result)
@@ -501,6 +509,20 @@ class ResultFinder:
             for use in result.uses
             if use.use.role is Role.WRITE and not use.use.makes_folder and not is_cache(use.use)
         }
+
+    def _input_below(self, result: OptionResult) -> Use | None:
+        """A use that reads a file of the project, which the run does not write, below an option's default folder."""
+        folder = self._default_text(result.option)
+        if result.kind != "directory" or folder in ("", "."):
+            return None
+        written = self._texts_of(result)
+        for use in result.uses:
+            text = normal(folder + use.value.text)
+            if use.use.role is Role.READ and use.use.rule.kind is not Kind.DIRECTORY:
+                own = any(same_path(text, other) or lies_below(text, other) for other in written)
+                if not own and "<" not in text and self._exists(text):
+                    return use
+        return None
 
     def _default_text(self, option: Option) -> str:
         """The path that is an option's default, as far as it is one that a rewrite moves."""

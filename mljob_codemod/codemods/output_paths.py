@@ -183,7 +183,7 @@ def _place_finding(job: Job, place: Place, places: PlaceEdits) -> Finding:
         return job.finding(ALSO_INPUT, place.module, span, message)
     if place.read_elsewhere:
         text = f"{target!r} is written here"
-        return _read_elsewhere_finding(job, place.module, span, text)
+        return _staying_finding(job, place.module, span, text)
     edits = places.move(place)
     if place.writes:
         message = f"{first.use.name} writes {target!r}, which a job does not keep"
@@ -194,10 +194,15 @@ def _place_finding(job: Job, place: Place, places: PlaceEdits) -> Finding:
     return job.finding(FIXED_PATH, place.module, span, message, edits=edits)
 
 
-def _read_elsewhere_finding(job: Job, module: ModuleIndex, span: Span, text: str) -> Finding:
-    """What stays where it is for another script's sake: only the job entry keeps it."""
+def _staying_finding(
+    job: Job, module: ModuleIndex, span: Span, text: str, reader: Use | None = None
+) -> Finding:
+    """What stays where it is for the sake of another script, or of the ``reader``: only the job entry keeps it."""
     where = job.read_elsewhere(module, span)
-    if where is not None:
+    if reader is not None:
+        read = job.evidence(reader.site.scope.module, reader.site.call.span)
+        text += f", and an input is read there at {read.path}:{read.line}"
+    elif where is not None:
         text += f", and another script reads an input there at {where.path}:{where.line}"
     if job.settings.net_of(job.path) is False:
         text += "; give the result a path of its own"
@@ -216,7 +221,7 @@ def inputs_of(job: Job) -> dict[Location, Evidence]:
         if place.moves
     }
     for result in found.results.options:
-        if not result.read_elsewhere:
+        if result.moves:
             option = result.option
             spans = [option.span] if option.default is None else [option.span, option.default.span]
             moved.update(job.sources(option.module).location(span) for span in spans)
@@ -261,9 +266,10 @@ def _option_findings(job: Job, result: OptionResult, options: OptionEdits) -> It
             yield job.finding(REQUIRED_OPTION, *where, text, edits=edits)
         else:
             yield from _passed_findings(job, result, options)
-    elif result.read_elsewhere:
+    elif not result.moves:
         text = f"results go where {option.spelling} says"
-        yield _read_elsewhere_finding(job, *where, text)
+        reader = None if result.conflict is None else result.conflict.use
+        yield _staying_finding(job, *where, text, reader)
     elif option.default is not None:
         moved = options.default_edits(result)
         if moved is not None:

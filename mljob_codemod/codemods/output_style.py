@@ -62,7 +62,7 @@ class OutputStyle:
                     folders.add(place.module.key)
         for result in self.results.options:
             rule = REQUIRED_OPTION if result.option.required else OPTION_DEFAULT
-            if result.scratch or result.read_elsewhere:
+            if result.scratch or not result.moves:
                 continue
             if not self.job.wants(rule, result.option.module, result.option.span):
                 continue
