@@ -16,7 +16,7 @@ from mljob_codemod.analysis.option_frameworks import find_options
 from mljob_codemod.analysis.values import PathEvaluator
 from mljob_codemod.codemods import all_rules, codemods
 from mljob_codemod.codemods.base import Job
-from mljob_codemod.codemods.output_paths import inputs_of
+from mljob_codemod.codemods.output_paths import unmoved_reads
 from mljob_codemod.config import Settings
 from mljob_codemod.discovery import discover, shown_path
 from mljob_codemod.errors import InputError
@@ -154,7 +154,7 @@ def _checked(
     job, plan, found = _check_job(project, script, settings, inputs_of_others)
     errors = {facts.path: facts.error for facts in job.files if facts.error is not None}
     files = [facts.path for facts in job.files]
-    return CheckedJob(plan, found, files, job.documents, errors, script.path, inputs_of(job))
+    return CheckedJob(plan, found, files, job.documents, errors, script.path, unmoved_reads(job))
 
 
 def check_shared(

@@ -117,7 +117,8 @@ class InputFinder:
         self._exists = exists
         self._defaults = defaults
 
-    def find(self) -> list[Input]:
+    @cached_property
+    def inputs(self) -> list[Input]:
         """The inputs in the order of their calls."""
         found = [entry for entry in self._read if not self._can_do_without(entry)]
         listed = {normal(entry.target) for entry in found if entry.is_folder}

@@ -99,10 +99,13 @@ class Program:
             assert function.parent is not None
             sites = self.callers(Definition(function.node, function.parent))
             self._started_elsewhere[function] = bool(sites) and all(
-                self.runs_elsewhere(site) or self.is_started_elsewhere(site.scope.function)
-                for site in sites
+                self.runs_only_elsewhere(site) for site in sites
             )
         return self._started_elsewhere[function]
+
+    def runs_only_elsewhere(self, site: Site) -> bool:
+        """Whether other scripts alone are seen to come to a call: under their main guards, or in what those start."""
+        return self.runs_elsewhere(site) or self.is_started_elsewhere(site.scope.function)
 
     def sites_named(self, name: str) -> Sequence[Site]:
         """The calls whose function's last name is ``name``."""
@@ -434,9 +437,9 @@ class Program:
     ) -> Iterator[tuple[r.Expr, Scope]]:
         """What other modules than the ``asking`` one assign to an attribute of ``module``."""
         for other in self.modules.values():
-            for assigned in other.attributes.get(attr, ()):
+            for assigned in () if other is asking.module else other.attributes.get(attr, ()):
                 entities = self.entities(assigned.receiver, assigned.scope, depth + 1)
-                if other is not asking.module and LocalModule(module) in entities:
+                if LocalModule(module) in entities:
                     yield assigned.value, assigned.scope
 
     def _values_of(self, bindings: list[Binding]) -> Iterator[tuple[r.Expr, Scope]]:
@@ -509,15 +512,7 @@ class Program:
         assert binding.scope.parent is not None
         sites = self.callers(Definition(owner, binding.scope.parent))
         # Where nothing else is seen to call it, what another script would pass is better than nothing.
-        sites = (
-            tuple(
-                site
-                for site in sites
-                if not self.runs_elsewhere(site)
-                and not self.is_started_elsewhere(site.scope.function)
-            )
-            or sites
-        )
+        sites = tuple(site for site in sites if not self.runs_only_elsewhere(site)) or sites
         defaulted = not sites
         if param.kind == "*":
             for site in sites:

@@ -28,7 +28,7 @@ from mljob_codemod.requirements.declared import RequirementFile
 from mljob_codemod.requirements.search import Declarations
 from mljob_codemod.source import Source, read_source
 from mljob_codemod.syntax.reading import FileFacts
-from mljob_codemod.syntax.scopes import ModuleIndex, Site
+from mljob_codemod.syntax.scopes import ModuleIndex
 
 if TYPE_CHECKING:
     from mljob_codemod.requirements.locks import Environment
@@ -169,8 +169,3 @@ def _can_import(placed: ModuleEdit) -> bool:
     wanted = placed.edit.module
     bindings = placed.module.scope.bindings.get(wanted.partition(".")[0], [])
     return all(binding.kind == "import" and binding.module == wanted for binding in bindings)
-
-
-def runs_in_job(site: Site, job: Job) -> bool:
-    """Whether a call can happen in the job: code under another module's main guard cannot."""
-    return not job.program.runs_elsewhere(site)

@@ -14,7 +14,7 @@ from mljob_codemod.analysis.entries import RETURN, Candidate, Entries
 from mljob_codemod.analysis.names import Definition
 from mljob_codemod.analysis.returns import Kind
 from mljob_codemod.analysis.starts import Launch, Start
-from mljob_codemod.codemods.base import Job, runs_in_job
+from mljob_codemod.codemods.base import Job
 from mljob_codemod.codemods.changed_kinds import changed_kinds, changed_record
 from mljob_codemod.codemods.entry_rules import (
     ALREADY_EXITED,
@@ -243,7 +243,7 @@ class _Finder:
         for name in ("exit", "_exit", "quit", "SystemExit", "Exit"):
             for site in self.job.program.sites_named(name):
                 status = site.call.args[0].value if site.call.args else None
-                if not runs_in_job(site, self.job) or status is None:
+                if self.job.program.runs_elsewhere(site) or status is None:
                     continue
                 if isinstance(status, r.Const) and status.value in (0, None):
                     continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mljob_codemod.analysis.names import External
-from mljob_codemod.codemods.base import Job, runs_in_job
+from mljob_codemod.codemods.base import Job
 from mljob_codemod.findings import Documentation, Finding, Level, Rule
 from mljob_codemod.plan import JobPlan
 from mljob_codemod.syntax import records as r
@@ -34,7 +34,7 @@ def find(job: Job) -> Iterator[Finding]:
     if not (job.plan.output_arguments or job.plan.hardcoded_outputs):
         return
     for site in job.program.sites_named("exec"):
-        if runs_in_job(site, job) and _sets_variables(job, site):
+        if not job.program.runs_elsewhere(site) and _sets_variables(job, site):
             message = "exec may set where results go; job_entry.py keeps what lands in the working directory"
             if job.settings.net_of(job.path) is False:
                 message = "exec may set where results go; outside the result path they are lost"

@@ -41,7 +41,7 @@ _TABLES = (
 
 def inputs_of(job: Job) -> list[Input]:
     """The inputs of a job."""
-    return _finder(job).find()
+    return _finder(job).inputs
 
 
 def _finder(job: Job) -> InputFinder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mljob_codemod.analysis.names import External, argument_at
-from mljob_codemod.codemods.base import Job, runs_in_job
+from mljob_codemod.codemods.base import Job
 from mljob_codemod.plan import Evidence
 from mljob_codemod.rules.backends import Backend, backends
 from mljob_codemod.syntax import records as r
@@ -21,7 +21,7 @@ def needed_backends(job: Job) -> Iterator[tuple[Backend, Evidence]]:
     if not wanted:
         return
     for site in job.program.sites_calling(last_names.__contains__):
-        if not runs_in_job(site, job):
+        if job.program.runs_elsewhere(site):
             continue
         names = [
             entity.name

@@ -212,7 +212,7 @@ def _staying_finding(
     )
 
 
-def inputs_of(job: Job) -> dict[Location, Evidence]:
+def unmoved_reads(job: Job) -> dict[Location, Evidence]:
     """The expressions and options through which a job reads what it does not move, with the first such call."""
     found = paths_of(job)
     moved = {
@@ -237,7 +237,8 @@ def inputs_of(job: Job) -> dict[Location, Evidence]:
         for module, span in places:
             if span != NOWHERE:
                 location = job.sources(module).location(span)
-                read.setdefault(location, job.evidence(scope.module, use.site.call.span))
+                if location not in read:
+                    read[location] = job.evidence(scope.module, use.site.call.span)
     return {location: call for location, call in read.items() if location not in moved}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mljob_codemod.analysis.names import External, argument_at
-from mljob_codemod.codemods.base import Job, runs_in_job
+from mljob_codemod.codemods.base import Job
 from mljob_codemod.edits import Span
 from mljob_codemod.findings import Documentation, Finding, Level, Rule
 from mljob_codemod.plan import JobPlan
@@ -61,7 +61,7 @@ def _first_place(job: Job, rule: OwnFolder) -> tuple[ModuleIndex, Span, str] | N
             if name in rule.settled:
                 return None
             if found is None and rule.matches(name) and not _told_where(rule, site.call):
-                if runs_in_job(site, job) and job.reach.runs_by_default(site):
+                if not job.program.runs_elsewhere(site) and job.reach.runs_by_default(site):
                     found = site.scope.module, site.call.span, name
     return found or _decorated(job, rule)
 

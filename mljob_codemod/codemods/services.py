@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from mljob_codemod.analysis.default_run import NO_PROBES, DefaultRun
 from mljob_codemod.analysis.service_calls import Contact, ServiceFinder
-from mljob_codemod.codemods.base import Job, runs_in_job
+from mljob_codemod.codemods.base import Job
 from mljob_codemod.codemods.output_paths import paths_of
 from mljob_codemod.codemods.service_rules import NO_INTEGRATION
 from mljob_codemod.codemods.service_rules import RULES as RULES
@@ -98,7 +98,7 @@ def _contacts(job: Job, plan: JobPlan) -> list[Contact]:
         is_local,
         optional,
     )
-    uses = [use for use in known.uses if runs_in_job(use.site, job)]
+    uses = [use for use in known.uses if not job.program.runs_elsewhere(use.site)]
     return list(finder.contacts(uses))
 
 

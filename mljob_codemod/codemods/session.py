@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from mljob_codemod.analysis.credentials import find_credentials
 from mljob_codemod.analysis.names import Definition, External, argument_at
-from mljob_codemod.codemods.base import Job, ModuleEdit, runs_in_job
+from mljob_codemod.codemods.base import Job, ModuleEdit
 from mljob_codemod.codemods.session_rules import (
     CONNECTOR,
     CREATED,
@@ -88,7 +88,7 @@ class _Finder:
             site
             for site in self.program.sites_named(method)
             if isinstance(site.call.func, r.Attribute)
-            and runs_in_job(site, self.job)
+            and not self.job.program.runs_elsewhere(site)
             and self._is_builder(site.call.func.value, site.scope)
         ]
 
@@ -210,7 +210,7 @@ class _Finder:
         callers = [
             caller
             for caller in self.program.callers(Definition(node, owner))
-            if runs_in_job(caller, self.job)
+            if not self.job.program.runs_elsewhere(caller)
         ]
         if owner.kind == "class" and node.name not in ("__init__", "__new__"):
             callers += [
@@ -262,7 +262,7 @@ class _Finder:
 
     def warehouses(self) -> Iterator[Finding]:
         for site in self.program.sites_named("use_warehouse"):
-            if runs_in_job(site, self.job) and not any(
+            if not self.job.program.runs_elsewhere(site) and not any(
                 isinstance(entity, Definition)
                 for entity in self.program.entities(site.call.func, site.scope)
             ):
@@ -271,7 +271,7 @@ class _Finder:
             for site in self.program.sites_named(name):
                 first = argument_at(site.call, 0, "query")
                 text = "" if first is None else _leading_text(first.value)
-                if _USE_WAREHOUSE.match(text) and runs_in_job(site, self.job):
+                if _USE_WAREHOUSE.match(text) and not self.job.program.runs_elsewhere(site):
                     yield self._warehouse(site)
 
     def _warehouse(self, site: Site) -> Finding:
@@ -288,7 +288,7 @@ class _Finder:
     def connections(self) -> Iterator[Finding]:
         for name in ("connect", "Connect", "SnowflakeConnection"):
             for site in self.program.sites_named(name):
-                if runs_in_job(site, self.job) and any(
+                if not self.job.program.runs_elsewhere(site) and any(
                     isinstance(entity, External) and entity.name in _CONNECT
                     for entity in self.program.entities(site.call.func, site.scope)
                 ):
@@ -308,7 +308,7 @@ class _Finder:
         for name in _SENDING:
             for site in self.program.sites_named(name):
                 if (
-                    runs_in_job(site, self.job)
+                    not self.job.program.runs_elsewhere(site)
                     and self._sends_to_process(site)
                     and any(
                         self._is_session(part, site.scope)
