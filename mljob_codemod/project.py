@@ -315,7 +315,7 @@ class Project:
             known = frozenset[str]().union(*writing.values())
             for facts in read:
                 names = names_of_writers(self.index(facts), facts, known)
-                writing.setdefault(_module_name(facts.path), set()).update(names)
+                writing.setdefault(module_name(facts.path), set()).update(names)
             read = [
                 facts
                 for facts in waiting
@@ -361,7 +361,8 @@ class Project:
         return ModuleIndex(str(facts.path), facts.body, ".".join(parts))
 
 
-def _module_name(path: Path) -> str:
+def module_name(path: Path) -> str:
+    """The last part of the name that a file is imported by."""
     return path.parent.name if path.name == "__init__.py" else path.stem
 
 

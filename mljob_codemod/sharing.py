@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mljob_codemod.config import Settings
 from mljob_codemod.discovery import discover
-from mljob_codemod.project import Project
+from mljob_codemod.project import Project, module_name
 from mljob_codemod.syntax.reading import FileFacts
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _importing(modules: set[Path], candidates: Iterable[Path]) -> set[Path]:
     found: set[Path] = set()
     new = modules
     while new:
-        names = b"|".join(re.escape(_module_name(path).encode()) for path in new)
+        names = b"|".join(re.escape(module_name(path).encode()) for path in new)
         named = re.compile(rb"\b(?:%s)\b" % names)
         new = {path for path, text in imports.items() if path not in found and named.search(text)}
         found |= new
@@ -75,7 +75,3 @@ def _candidates(places: set[Path], settings: Settings) -> Iterator[Path]:
     below = [place for place in places if place.is_dir()]
     for file in discover([*below, *beside], settings).files if beside or below else ():
         yield file.path
-
-
-def _module_name(path: Path) -> str:
-    return path.parent.name if path.name == "__init__.py" else path.stem
